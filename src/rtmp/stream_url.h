@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "util/result.h"
+#include "util/secret_text.h"
+
+namespace campush {
+
+enum class url_scheme : uint8_t { rtmp, rtmps, rtmpt, rtmpe, rtmpte, rtmpts };
+const char* scheme_name(url_scheme scheme) noexcept;
+
+/// A publish address taken apart without changing a byte (facts/rtmp 8.1): no decoding, no re-encoding, no reordering.
+/// Shape: scheme://[user[:password]@]host[:port]/app[/instance…]/stream_key[?query]. The last path segment is the key unless the key
+///   is given apart, where it may hold slashes. A query before the key belongs to the app ("app?vhost=x/key"). IPv6 hosts stand in
+///   brackets in the text and without in `host`. tc_url is scheme://host[:port]/app as typed (port only if typed), without user.
+/// Errors: invalid_argument with what is wrong and what is allowed: scheme, empty host, bad port, bad IPv6, missing app, missing key,
+///   control bytes or spaces, over 2048 bytes. The text of the error holds no secret.
+/// Thread: any-thread (a value type).
+class stream_url {
+ public:
+  [[nodiscard]] static result<stream_url> parse(std::string_view url);
+  /// With the key given apart, as OBS has it: `url` ends with the app.
+  [[nodiscard]] static result<stream_url> parse(std::string_view url, std::string_view stream_key);
+
+  url_scheme scheme() const noexcept { return m_scheme; }
+  const std::string& host() const noexcept { return m_host; }
+  uint16_t port() const noexcept { return m_port; }
+  const std::string& app() const noexcept { return m_app; }
+  const std::string& tc_url() const noexcept { return m_tc_url; }
+  const secret_text& key() const noexcept { return m_key; }
+  const std::string& user() const noexcept { return m_user; }
+  const secret_text& password() const noexcept { return m_password; }
+  bool is_tls() const noexcept { return m_scheme == url_scheme::rtmps || m_scheme == url_scheme::rtmpts; }
+
+  /// The whole address again, secrets and all, to compare destinations and for `campush urls --show-secrets`.
+  secret_text full() const;
+  /// The one way a URL is shown (DESIGN 8): user, password and query hidden; the key only if it has at most 16 characters of
+  /// [A-Za-z0-9_] and no secret made it, else its first two characters and ***.
+  std::string masked() const;
+  void mark_key_secret() noexcept { m_is_key_secret = true; }
+
+  friend bool operator==(const stream_url& left, const stream_url& right) { return left.full() == right.full(); }
+
+ private:
+  url_scheme m_scheme = url_scheme::rtmp;
+  std::string m_host, m_app, m_tc_url, m_user;
+  secret_text m_password, m_key;
+  uint16_t m_port = 1935;
+  bool m_is_key_secret = false;
+  bool m_is_key_apart = false;
+};
+
+}  // namespace campush
