@@ -1,60 +1,63 @@
 #include "rtmp/session_config.h"
 
+#include <algorithm>
 #include <tuple>
 
 namespace campush {
 
 namespace {
 
-bool is_same(const url_entry& left, const url_entry& right) {
-  return left.url == right.url && left.stream_key == right.stream_key;
+// Each struct is taken apart whole: a field that is added to one of them and not compared here, and so would be missed by
+// a reload, does not compile.
+
+auto values_of(const url_entry& entry) {
+  const auto& [url, stream_key] = entry;
+  return std::tie(url, stream_key);
+}
+
+auto values_of(const retry_policy& policy) {
+  const auto& [auto_reconnect, max_attempts, initial_delay, max_delay, jitter, stable, rest, busy_wait, splay] = policy;
+  return std::tie(auto_reconnect, max_attempts, initial_delay, max_delay, jitter, stable, rest, busy_wait, splay);
+}
+
+auto values_of(const failback_policy& policy) {
+  const auto& [enabled, after] = policy;
+  return std::tie(enabled, after);
+}
+
+auto values_of(const queue_limits& limits) {
+  const auto& [warning_bytes, warning_time, high_bytes, high_time, flush_time, critical_bytes] = limits;
+  return std::tie(warning_bytes, warning_time, high_bytes, high_time, flush_time, critical_bytes);
+}
+
+auto values_of(const deadlines& times) {
+  const auto& [resolve, tcp, handshake, ack_stall, unpublish] = times;
+  return std::tie(resolve, tcp, handshake, ack_stall, unpublish);
+}
+
+template <class Struct>
+bool is_same(const Struct& left, const Struct& right) {
+  return values_of(left) == values_of(right);
 }
 
 bool is_same(const std::vector<url_entry>& left, const std::vector<url_entry>& right) {
-  if (left.size() != right.size()) return false;
-  for (size_t i = 0; i < left.size(); ++i) {
-    if (!is_same(left[i], right[i])) return false;
-  }
-  return true;
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [](const url_entry& a, const url_entry& b) { return values_of(a) == values_of(b); });
 }
-
-auto values_of(const retry_policy& p) {
-  return std::tie(p.auto_reconnect, p.max_attempts, p.initial_delay, p.max_delay, p.jitter, p.stable, p.rest,
-                  p.busy_wait, p.failover_splay);
-}
-
-auto values_of(const failback_policy& p) {
-  return std::tie(p.enabled, p.after);
-}
-
-auto values_of(const queue_limits& l) {
-  return std::tie(l.warning_bytes, l.warning_time, l.high_bytes, l.high_time, l.flush_time, l.critical_bytes);
-}
-
-auto values_of(const deadlines& d) {
-  return std::tie(d.resolve, d.tcp, d.handshake, d.ack_stall, d.unpublish);
-}
-
-auto values_of(const session_config& c) {
-  return std::tie(c.camera_id, c.stream_id, c.stream_name, c.camera_name, c.destination, c.device_id, c.url_template,
-                  c.fallback_urls, c.chunk_size, c.max_message_bytes, c.resume, c.hevc, c.max_session_age,
-                  c.initial_timestamp_ms);
-}
-
-// A field added to one of these and not compared above would be missed by a reload. The sizes are those of the
-// 64-bit ABI of libstdc++, where every developer builds.
-#if defined(__x86_64__) && defined(__GLIBCXX__)
-static_assert(sizeof(retry_policy) == 72 && sizeof(failback_policy) == 16);
-static_assert(sizeof(queue_limits) == 48 && sizeof(deadlines) == 40);
-#endif
 
 }  // namespace
 
 bool operator==(const session_config& left, const session_config& right) {
-  return values_of(left) == values_of(right) && is_same(left.urls, right.urls) &&
-         values_of(left.retry_policy) == values_of(right.retry_policy) &&
-         values_of(left.failback) == values_of(right.failback) && values_of(left.queue) == values_of(right.queue) &&
-         values_of(left.timeouts) == values_of(right.timeouts);
+  const auto& [camera_id, stream_id, stream_name, camera_name, destination, device_id, url_template, fallback_urls,
+               urls, retry, failback, queue, timeouts, chunk_size, max_message_bytes, resume, hevc, max_session_age,
+               initial_timestamp_ms] = left;
+  return camera_id == right.camera_id && stream_id == right.stream_id && stream_name == right.stream_name &&
+         camera_name == right.camera_name && destination == right.destination && device_id == right.device_id &&
+         url_template == right.url_template && fallback_urls == right.fallback_urls && is_same(urls, right.urls) &&
+         is_same(retry, right.retry_policy) && is_same(failback, right.failback) && is_same(queue, right.queue) &&
+         is_same(timeouts, right.timeouts) && chunk_size == right.chunk_size &&
+         max_message_bytes == right.max_message_bytes && resume == right.resume && hevc == right.hevc &&
+         max_session_age == right.max_session_age && initial_timestamp_ms == right.initial_timestamp_ms;
 }
 
 std::vector<url_entry> effective_urls(const session_config& config) {
