@@ -39,7 +39,9 @@ class secret_text {
 
  private:
   void wipe() noexcept {
-    volatile char* bytes = m_text.empty() ? nullptr : &m_text[0];
+    // The whole capacity: a string that was moved from has size 0, but a short text still stands in its own bytes.
+    m_text.resize(m_text.capacity());
+    volatile char* bytes = m_text.data();
     for (size_t i = 0; i < m_text.size(); ++i) bytes[i] = 0;
     m_text.clear();
   }
