@@ -14,6 +14,9 @@ struct chunk_limits {
   uint32_t max_chunk_size = 16 * 1024 * 1024;
   uint32_t max_chunk_streams = 16;
   uint32_t max_pending_bytes = 256 * 1024;  ///< all unfinished messages together
+  /// Takes a type 1 header as the first of a chunk stream (time from 0, message stream 0), as SRS does: librtmp begins its
+  /// control stream so (facts/rtmp 7.6). For servers.
+  bool accepts_first_type1 = false;
 };
 
 /// Puts chunks together to messages, byte by byte if need be.

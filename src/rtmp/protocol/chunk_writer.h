@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "rtmp/protocol/message.h"
 
@@ -41,5 +42,8 @@ class chunked_message {
   uint32_t m_chunk_size = 128;
   size_t m_wire_bytes = 0, m_position = 0;
 };
+
+/// Appends the whole chunked message to `out`: for commands and control messages, which are small and copied anyway.
+void append_chunked(std::vector<uint8_t>& out, const message_header& header, byte_view payload, uint32_t chunk_size);
 
 }  // namespace campush

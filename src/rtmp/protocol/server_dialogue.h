@@ -12,6 +12,8 @@ struct server_dialogue_options {
   uint32_t chunk_size = 4096;          ///< announced to the client
   uint32_t window_ack_bytes = 2500000;
   uint64_t handshake_seed = 0;
+  /// Acknowledges each half window of the client's. Off for tests of clients that wait: send_acknowledgement() then.
+  bool acknowledges = true;
 };
 
 /// Answer to a connect or publish request. A refused request carries the code and text of the onStatus or _error.
@@ -55,6 +57,8 @@ class server_dialogue {
   void send_status(std::string_view level, std::string_view code, std::string_view description);
   /// Queues a user control ping request (facts/rtmp 5.6).
   void send_ping(uint32_t time_ms);
+  /// Queues an acknowledgement of everything received, whether due or not.
+  void send_acknowledgement();
 
  private:
   struct state;
