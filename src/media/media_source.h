@@ -68,6 +68,9 @@ class media_source {
   /// A descriptor that becomes readable when step() has work, or -1 when the source is paced by next_due() alone.
   virtual int poll_descriptor() const noexcept { return -1; }
   virtual stream_control& control() noexcept = 0;
+  /// An open() or step() under way, or the next one, returns soon with `cancelled`; close() forgets it. For a source whose
+  /// calls may take longer than 100 ms. Thread: any-thread.
+  virtual void interrupt() noexcept {}
 };
 
 }  // namespace campush

@@ -1,0 +1,36 @@
+#include "device/camera_manager.h"
+#include "device/file_source.h"
+
+namespace campush {
+
+namespace {
+
+using source_maker = std::unique_ptr<media_source> (*)(const stream_config&, const clock&);
+
+template <class Source>
+std::unique_ptr<media_source> make_source(const stream_config& config, const clock& time) {
+  return std::make_unique<Source>(config, time);
+}
+
+/// What this build can read.
+struct source_entry {
+  source_type type;
+  source_maker make;
+};
+constexpr source_entry sources[] = {
+    {source_type::file, &make_source<file_source>},
+};
+
+}  // namespace
+
+source_factory default_source_factory() {
+  return [](const stream_config& config, const clock& time) -> result<std::unique_ptr<media_source>> {
+    for (const source_entry& entry : sources) {
+      if (entry.type == config.source.type) return entry.make(config, time);
+    }
+    return fail(error_code::unsupported,
+                std::string("source type ") + source_type_name(config.source.type) + " is not in this build");
+  };
+}
+
+}  // namespace campush
