@@ -33,10 +33,10 @@ class byte_stream_events {
 
 /// What the kernel knows of a connection. A field that this kernel (or qemu-user) does not give is empty.
 struct stream_counters {
-  uint64_t bytes_written = 0;              ///< accepted by write_some() since the connection began
+  uint64_t bytes_written = 0;  ///< accepted by write_some() since the connection began
   uint64_t bytes_read = 0;
-  std::optional<uint64_t> unsent_bytes;    ///< in the send buffer, not yet sent once (SIOCOUTQNSD)
-  std::optional<uint64_t> unacked_bytes;   ///< in the send buffer, sent or not, not acknowledged (SIOCOUTQ)
+  std::optional<uint64_t> unsent_bytes;   ///< in the send buffer, not yet sent once (SIOCOUTQNSD)
+  std::optional<uint64_t> unacked_bytes;  ///< in the send buffer, sent or not, not acknowledged (SIOCOUTQ)
   std::optional<uint32_t> rtt_us;
   std::optional<uint32_t> rtt_var_us;
   std::optional<uint64_t> delivery_rate_bps;
@@ -95,9 +95,11 @@ class network {
   virtual ~network() = default;
   using connect_callback = std::function<void(result<std::unique_ptr<byte_stream>>)>;
   using accept_callback = std::function<void(std::unique_ptr<byte_stream>)>;
-  [[nodiscard]] virtual std::unique_ptr<pending_operation> connect(const endpoint& remote, const connect_options& options,
+  [[nodiscard]] virtual std::unique_ptr<pending_operation> connect(const endpoint& remote,
+                                                                   const connect_options& options,
                                                                    connect_callback done) = 0;
-  [[nodiscard]] virtual result<std::unique_ptr<stream_acceptor>> listen(const endpoint& local, accept_callback accepted) = 0;
+  [[nodiscard]] virtual result<std::unique_ptr<stream_acceptor>> listen(const endpoint& local,
+                                                                        accept_callback accepted) = 0;
 };
 
 }  // namespace campush
