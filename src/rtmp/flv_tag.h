@@ -17,9 +17,12 @@ const char* dialect_name(video_dialect dialect) noexcept;
 /// One FLV tag, made once a stream and shared by all its destinations. Hop 3 of the data path.
 /// Shape: on the wire a tag is head(dialect) followed by body. For pictures the body is NAL units with 4-byte lengths;
 ///   for sequence headers the decoder configuration record; for audio the raw frame. Heads hold the FLV video or audio tag
-///   header, up to and with the composition time. Metadata differs by dialect as a whole: its body is metadata[dialect].
+///   header, up to and with the composition time; an empty head of a video tag means that this dialect cannot carry the codec
+///   (H.265 in legacy). Metadata differs by dialect as a whole: its body is metadata[dialect], and is what RTMP sends in a
+///   data message, "@setDataFrame" included (a file leaves those flv_set_data_frame_bytes out).
 ///   Immutable once published; storage belongs to the stream's tag_pool and goes back there with the last pointer.
-/// Units: dts and capture_time on the monotonic clock; composition_ms = pts - dts, 0 or more.
+/// Units: dts and capture_time on the monotonic clock; dts is a whole number of milliseconds, so that every connection's
+///   difference of two of them is exact; composition_ms = pts - dts, 0 or more. Headers and metadata have dts 0.
 /// Thread: any-thread for reading.
 struct flv_tag {
   struct tag_head {
@@ -51,5 +54,18 @@ struct flv_tag {
 };
 
 using tag_ptr = std::shared_ptr<const flv_tag>;
+
+/// Size of the AMF0 string "@setDataFrame" in front of a metadata body.
+inline constexpr size_t flv_set_data_frame_bytes = 16;
+
+/// Fills all heads from kind, codec, is_keyframe and composition_ms; `audio_channels` matters to g711 only.
+/// Source: facts/rtmp 1.2, 1.4, 1.5, 2.1, 4.5.
+void write_heads(flv_tag& tag, uint32_t audio_channels = 1) noexcept;
+
+/// Moves a frame that nobody else holds yet to a later or earlier dts (whole milliseconds). The picture stays due when it was
+/// as far as a composition time of 0 or more allows.
+void retime(flv_tag& tag, time_point dts) noexcept;
+
+inline constexpr int32_t max_composition_ms = 0x7fffff;
 
 }  // namespace campush

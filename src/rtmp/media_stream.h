@@ -49,13 +49,15 @@ struct media_stream_counters {
 };
 
 /// One stream between its camera and its destinations: hop 4, the only thread crossing.
-/// Shape: the capture side is a stream_observer: frames are packaged (rtmp_encoder) there and handed over through an SPSC ring with one
-///   wake-up. The loop side puts tracks in order (DESIGN 4: an inversion up to `interleave` is held only while the other track
-///   is known to lag; equal or backward dts inside a track becomes +1 ms; a jump over 1 s re-anchors and is logged), keeps
-///   headers and GOP cache, and calls every sink. A sink that is added hears nothing older than its adding, except through gop().
-/// Errors: a full ring drops the newest tag and everything up to the next keyframe; counted.
-/// Thread: stream_observer calls on the capture-thread; all else on the loop-thread. Destroyed on the loop-thread after the
-///   camera has stopped calling.
+/// Shape: the capture side is a stream_observer: frames get their place in time (stream_timeline: equal or backward dts inside a
+///   track becomes +1 ms, a jump over 1 s re-anchors and is logged), are packaged (rtmp_encoder) and handed over through an
+///   SPSC ring with one wake-up. The loop side puts tracks in order (track_order: an inversion up to `interleave` is held only
+///   while the other track is known to lag), keeps headers and GOP cache, and calls every sink: dts never decreases, and grows
+///   within a track. A sink that is added hears nothing older than its adding, except through gop(). Sinks may be added and
+///   removed from inside a call to one. stalled and ended empty the GOP cache.
+/// Errors: a full ring drops the newest tag, and of video everything up to the next keyframe, which is asked for; counted.
+/// Thread: stream_observer calls on the capture-thread; counters and current_state() any-thread; all else on the loop-thread. Made on
+///   the loop-thread or before the loop runs; destroyed on the loop-thread after the camera has stopped calling.
 class media_stream final : public stream_observer {
  public:
   media_stream(stream_key key, std::string stream_name, event_loop& loop, const media_stream_options& options);
@@ -71,11 +73,13 @@ class media_stream final : public stream_observer {
 
   /// Where keyframe and bitrate requests go; null while no camera is attached.
   void set_control(std::shared_ptr<stream_control> control);
-  /// Gathered: at most one reaches the source per min_keyframe_interval. False if the source cannot do it.
+  /// Gathered: at most one reaches the source per min_keyframe_interval. A request that comes sooner is served by the keyframe
+  /// under way, or, when that has passed already, goes up at the end of the interval. False if the source cannot do it.
   bool request_keyframe();
   bool has_keyframe_on_demand() const noexcept;
 
   stream_state current_state() const noexcept;
+  /// Those of the last tag given to the sinks; null before the first.
   std::shared_ptr<const stream_headers> headers() const noexcept;
   /// Switches the GOP cache on while at least one holder exists.
   void hold_gop_cache();

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <string>
 
-#include "media/codec_config.h"
 #include "media/media_source.h"
 #include "rtmp/tag_pool.h"
 
@@ -11,7 +10,8 @@ namespace campush {
 
 /// The headers a new connection needs before its first picture, all of one generation.
 /// Shape: metadata has one body per dialect (videocodecid differs); null tags where the track does not exist (audio-only,
-///   video-only, g711 has no header).
+///   video-only, g711 has no header). Dialects whose metadata is the same share one tag, and a
+///   tag that did not change is the one of the generation before: compare pointers to see what has to be sent again.
 struct stream_headers {
   uint32_t generation = 0;
   std::array<tag_ptr, video_dialect_count> metadata;
@@ -32,12 +32,16 @@ struct encoder_counters {
 
 /// Packages one stream's frames as FLV tags: hop 3.
 /// Shape: set_description() when the source opened; encode() turns one media_frame into one tag, or null when it cannot be sent
-///   (no parameter sets yet, no picture in it). In-band SPS/PPS/VPS stay out of the body unless they changed in mid-stream
-///   (facts/rtmp 2.5: MediaMTX); AUD, filler and end-of-sequence are removed. headers() is replaced, and its generation
-///   grows, when parameter sets or the description change; the change is visible before the first tag that needs it.
-///   The body is written once, straight from Annex B into the pool's block.
-/// Errors: frames that cannot be packaged are counted, never thrown.
-/// Thread: capture-thread.
+///   (no parameter sets yet, no picture in it). Parameter sets stay out of the body; only where H.265 sets changed in
+///   mid-stream the picture that brings the change carries them too (facts/rtmp 2.5: MediaMTX). AUD, filler and
+///   end-of-sequence are removed. headers() is replaced, and its generation grows, when parameter sets or the description
+///   change; the change is visible when encode() returns the first tag that needs it. A new description with another
+///   codec holds all tags back until the new headers are complete.
+///   The body is written once, straight from Annex B into the pool's block. The tag may be changed (retime) until it is shared.
+/// Units: tag dts is the frame's, rounded to whole milliseconds; dts + composition_ms is the rounded pts.
+/// Errors: frames that cannot be packaged are counted (frames_without_headers; frames_malformed: empty, of an undeclared codec, without
+///   any NAL unit, over the 16 MiB of a message), never thrown.
+/// Thread: capture-thread; the counters any-thread.
 /// Source: facts/rtmp 1 and 2; DESIGN data path.
 class rtmp_encoder {
  public:
@@ -47,7 +51,7 @@ class rtmp_encoder {
   rtmp_encoder& operator=(const rtmp_encoder&) = delete;
 
   void set_description(const stream_description& description);
-  tag_ptr encode(const media_frame& frame);
+  std::shared_ptr<flv_tag> encode(const media_frame& frame);
   /// Null until the first complete set. Immutable once returned.
   std::shared_ptr<const stream_headers> headers() const noexcept;
   encoder_counters counters() const noexcept;
