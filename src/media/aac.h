@@ -16,14 +16,16 @@ struct adts_header {
   uint32_t sample_rate = 0, header_bytes = 7, frame_bytes = 0;
 };
 
-/// Errors: truncated (fewer than 7 bytes), malformed (no sync word, reserved rate, frame shorter than its header,
-/// more than one raw block).
+/// Errors: truncated (fewer than 7 bytes), malformed (no sync word, reserved rate, frame without content, more than
+///   one raw block).
 /// Thread: any-thread.
 [[nodiscard]] result<adts_header> parse_adts_header(byte_view bytes);
 
 /// AudioSpecificConfig, always 2 bytes for the rates of the index table (ISO 14496-3 1.6.2.1).
 std::vector<uint8_t> make_audio_specific_config(const adts_header& header);
 
+/// With SBR or PS signalled these are the values of the core, so that aac_samples_per_frame at sample_rate is the time
+/// of a frame. channels is 0 when the layout stands elsewhere (channelConfiguration 0).
 struct audio_specific_config {
   uint8_t audio_object_type = 0;
   uint32_t sample_rate = 0, channels = 0;

@@ -33,8 +33,9 @@ size_t find_start_code(byte_view bytes, size_t from) noexcept;
 /// Shape: `append()` bytes, `next()` gives whole access units (Annex B, borrowed until the next call of append or
 ///   next), `finish()` lets next() give the last one. Boundaries: H.264 7.4.1.2.3/4 (AUD, SPS, PPS, SEI, or a slice
 ///   with first_mb_in_slice 0 after a VCL unit), H.265 7.4.2.4.4 (AUD, VPS, SPS, PPS, prefix SEI, or
-///   first_slice_segment_in_pic_flag after a VCL unit).
-/// Errors: too_big when one access unit exceeds `max_bytes`; malformed when the first `max_bytes` hold no start code.
+///   first_slice_segment_in_pic_flag after a VCL unit). Bytes before the first start code are dropped.
+/// Errors: append() alone fails, too_big when one access unit exceeds `max_bytes`, malformed when the first `max_bytes`
+///   hold no start code; the splitter is empty then, as after reset().
 /// Thread: capture-thread.
 class access_unit_splitter {
  public:
@@ -45,11 +46,17 @@ class access_unit_splitter {
   void reset() noexcept;
 
  private:
-  bool is_boundary(nal_unit unit) noexcept;
+  bool is_boundary(byte_view head) noexcept;
+  void drop_consumed();
+  void scan();
+  size_t longest_access_unit() const noexcept;
 
   const codec_id m_codec;
   const size_t m_max_bytes;
   std::vector<uint8_t> m_buffer;
+  /// Where access units begin in m_buffer; the first of them is at or after m_consumed.
+  std::vector<size_t> m_starts;
+  size_t m_next_start = 0;
   size_t m_consumed = 0;
   size_t m_scanned = 0;
   bool m_has_vcl = false;

@@ -9,7 +9,9 @@ enum class codec_id : uint8_t { none, h264, h265, aac, g711a, g711u };
 enum class track_kind : uint8_t { video, audio };
 
 const char* codec_name(codec_id codec) noexcept;
-constexpr bool is_video(codec_id codec) noexcept { return codec == codec_id::h264 || codec == codec_id::h265; }
+constexpr bool is_video(codec_id codec) noexcept {
+  return codec == codec_id::h264 || codec == codec_id::h265;
+}
 
 /// One access unit (video) or one audio frame, as it left the encoder. Hop 1 to 2 of the data path.
 /// Shape: `payload` is Annex B with start codes (h264, h265: one whole picture with whatever parameter sets and SEI
