@@ -1,0 +1,27 @@
+#pragma once
+
+// The one place of this folder that includes RapidJSON. Its assertions throw here instead of aborting the process: a document that
+// reaches one is refused, the agent lives. The namespace of its own keeps these instances apart from those of other folders, where
+// assertions are left as they are.
+#include <stdexcept>
+
+#define RAPIDJSON_ASSERT(condition) \
+  static_cast<void>((condition) ? 0 : throw std::logic_error("RapidJSON refused: " #condition))
+#define RAPIDJSON_NAMESPACE campush_config_rapidjson
+#define RAPIDJSON_NAMESPACE_BEGIN namespace campush_config_rapidjson {
+#define RAPIDJSON_NAMESPACE_END }
+
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/pointer.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/schema.h>
+#include <rapidjson/stringbuffer.h>
+
+namespace campush {
+
+using json_value = campush_config_rapidjson::Value;
+using json_tree = campush_config_rapidjson::Document;
+
+}  // namespace campush
