@@ -12,9 +12,12 @@ namespace campush {
 /// A URL with variables: "rtmp://server/live/cam{camera_id}_{stream_name}".
 /// Shape: {name} is a variable, {{ and }} are literal braces, everything else is taken byte for byte. {env:NAME} and
 ///   {file:PATH} (first line of the file, at most 4096 bytes, without line end) are read anew at each expand(); both are secrets.
-/// Errors: parse errors are kept and returned by expand() and by problem(): invalid_argument with the column and what is
-///   allowed (unclosed brace, empty name, unknown variable), not_found / permission_denied / too_big for a file, not_found for an
-///   unset environment variable.
+///   {hostname} is the system's name where `values` has none.
+/// Errors: parse errors are kept and returned by expand() and by check(): invalid_argument with the column and what is
+///   allowed (unclosed brace, lone brace, empty name, unknown variable, empty template, over 8192 bytes). At expand():
+///   invalid_argument for a variable without value, an empty result, an empty secret, a path that is no regular file;
+///   not_found / permission_denied / io_failed / too_big for a file; not_found for an unset environment variable. No text of an
+///   error holds a value.
 /// Thread: any-thread; expand() reads files.
 class url_template {
  public:
@@ -27,8 +30,8 @@ class url_template {
 
   struct expansion {
     std::string text;
-    bool has_secret = false;                 ///< an env or file variable took part
-    std::vector<std::string> secrets;        ///< their values, for masking
+    bool has_secret = false;           ///< an env or file variable took part
+    std::vector<std::string> secrets;  ///< their values, for masking
   };
   [[nodiscard]] result<expansion> expand_marked(const variables& values) const;
 
@@ -44,6 +47,10 @@ class url_template {
     std::string text;
     size_t column = 0;
   };
+  void parse();
+  void add_variable(std::string_view name, size_t column);
+  static result<std::string> value_of(const part& wanted, const variables& values);
+
   std::string m_text;
   std::vector<part> m_parts;
   std::string m_problem;
