@@ -43,7 +43,7 @@ struct session_status {
   session_state state = session_state::disconnected;
   connect_phase phase = connect_phase::none;
   disconnect_reason reason = disconnect_reason::not_started;
-  fixed_text<192> url;                 ///< masked
+  fixed_text<192> url;  ///< masked
   uint32_t url_index = 0, url_count = 0;
 
   uint64_t bitrate_current_bps = 0, bitrate_average_bps = 0, bitrate_peak_bps = 0;
@@ -70,9 +70,9 @@ struct session_status {
   disconnect_reason last_error_reason = disconnect_reason::none;
   std::chrono::system_clock::time_point last_error_wall{};
 
-  uint32_t rtt_us = 0;                 ///< 0 where the kernel does not say
-  uint64_t latency_us = 0;             ///< capture to acknowledged, smoothed; 0 while unknown
-  bool is_acknowledging = false;       ///< TCP acknowledged data within the last 8 s, or nothing waits
+  uint32_t rtt_us = 0;            ///< 0 where the kernel does not say
+  uint64_t latency_us = 0;        ///< capture to acknowledged, smoothed; 0 while unknown
+  bool is_acknowledging = false;  ///< TCP acknowledged data within the last 8 s, or nothing waits
   codec_id video_codec = codec_id::none, audio_codec = codec_id::none;
   video_dialect dialect = video_dialect::legacy;
 };

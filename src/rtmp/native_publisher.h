@@ -1,0 +1,131 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "rtmp/protocol/chunk_writer.h"
+#include "rtmp/protocol/client_dialogue.h"
+#include "rtmp/publisher.h"
+
+namespace campush {
+
+/// The addresses under which servers last answered, for the times when DNS does not.
+/// Shape: at most max_hosts names; the one learned first is forgotten first.
+/// Thread: loop-thread.
+class address_book {
+ public:
+  static constexpr size_t max_hosts = 64;
+
+  void remember(const std::string& host, const std::vector<endpoint>& addresses);
+  /// Empty if the host never answered.
+  std::vector<endpoint> recall(const std::string& host, uint16_t port) const;
+
+ private:
+  struct entry {
+    std::string host;
+    std::vector<endpoint> addresses;
+  };
+  std::vector<entry> m_entries;
+};
+
+/// Makes native publishers: our own RTMP engine over a byte_stream. One per loop; it outlives what it makes.
+/// Shape: keeps what the publishers of a loop share: the address book, and the room in which one write is put together or one
+///   read arrives, so that a connection itself stays small.
+/// Errors: rtmps and the tunnelled schemes are not spoken here: the publisher reports bad_url.
+/// Thread: loop-thread.
+class native_publisher_factory final : public publisher_factory {
+ public:
+  native_publisher_factory(event_loop& loop, network& streams, resolver& names);
+  ~native_publisher_factory() override;
+
+  std::unique_ptr<publisher> make(const publish_target& target, publisher_events& events) override;
+
+ private:
+  friend class native_publisher;
+
+  /// Tags begun in one write, and views handed to one write_some().
+  static constexpr size_t max_batch = 32, max_views = 192, read_bytes = 16 * 1024;
+
+  event_loop& m_loop;
+  network& m_network;
+  resolver& m_resolver;
+  address_book m_addresses;
+  std::array<chunked_message, max_batch> m_messages;
+  std::array<byte_view, max_views> m_views;
+  std::array<uint8_t, read_bytes> m_received;
+};
+
+/// One connection by our own engine: resolve, TCP, handshake, connect, publish, media, unpublish.
+/// Shape: as publisher says. A write gathers the rest of the tag begun before, then what the dialogue has to say, then new
+///   tags, into one write_some(); a tag of which the transport took no byte is not taken. Each phase has its own deadline; addresses
+///   are tried one after the other, each with its share of the TCP deadline.
+/// Errors: on_failed() comes from a timer, never from inside a call, and is the last event. More than the read allowance (1 MiB, and
+///   64 KiB/s) from a server is a protocol_violation.
+/// Thread: loop-thread. Destroy it outside its own events.
+/// Source: DESIGN 5 Liveness; facts/rtmp 5.2 to 5.4.
+class native_publisher final : public publisher, private byte_stream_events {
+ public:
+  native_publisher(native_publisher_factory& shared, const publish_target& target, publisher_events& events);
+  ~native_publisher() override;
+
+  void start() override;
+  void publish() override;
+  size_t write(const outgoing_tag* tags, size_t count, video_dialect dialect) override;
+  bool is_drained() const noexcept override;
+  void stop(duration deadline) override;
+  stream_counters sample() const override;
+  size_t pending_bytes() const noexcept override;
+
+ private:
+  enum class stage : uint8_t { idle, resolving, connecting, talking, ready, publishing, stopping, finished };
+
+  void on_readable() override;
+  void on_writable() override;
+
+  void on_resolved(result<std::vector<endpoint>> answer);
+  void try_known_addresses(std::string_view why);
+  void connect_next();
+  void on_connected(result<std::unique_ptr<byte_stream>> answer);
+  void begin_dialogue();
+  bool is_read_allowed(size_t bytes) noexcept;
+  void on_bytes(byte_view bytes);
+  void follow_dialogue();
+  void report_phase(connect_phase phase);
+  void on_end_of_stream(const io_outcome& outcome);
+  void on_deadline();
+
+  size_t pump(const outgoing_tag* tags, size_t count, video_dialect dialect);
+  size_t prepare(const outgoing_tag* tags, size_t count, video_dialect dialect) noexcept;
+  size_t gather(size_t fresh) noexcept;
+  size_t settle(const outgoing_tag* tags, size_t fresh, size_t moved) noexcept;
+  message_header header_of(const outgoing_tag& item) const noexcept;
+
+  void fail(disconnect_reason reason, std::string text);
+
+  native_publisher_factory& m_shared;
+  const publish_target m_target;
+  publisher_events& m_events;
+  stage m_stage = stage::idle;
+  connect_phase m_phase = connect_phase::none;
+
+  std::unique_ptr<loop_timer> m_deadline, m_report;
+  std::unique_ptr<pending_operation> m_operation;
+  std::vector<endpoint> m_endpoints;
+  size_t m_next_endpoint = 0;
+  time_point m_tcp_deadline{};
+  error m_connect_error;
+
+  std::unique_ptr<byte_stream> m_stream;
+  std::unique_ptr<client_dialogue> m_dialogue;
+  tag_ptr m_partial_tag;
+  chunked_message m_partial;
+  bool m_is_blocked = false;
+  int64_t m_read_allowance = 0;
+  time_point m_last_read{};
+
+  disconnect_reason m_reason = disconnect_reason::none;
+  std::string m_text;
+};
+
+}  // namespace campush
