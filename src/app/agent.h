@@ -1,0 +1,86 @@
+#pragma once
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "config/system_config.h"
+#include "device/camera_manager.h"
+#include "net/asio_event_loop.h"
+#include "net/system_resolver.h"
+#include "net/tcp_network.h"
+#include "rtmp/multi_session_manager.h"
+#include "rtmp/native_publisher.h"
+#include "server/http_server.h"
+
+namespace campush {
+
+/// One loop that carries streams, with everything that lives on it and its thread.
+struct io_lane {
+  explicit io_lane(const clock& time);
+  ~io_lane();
+
+  asio_event_loop loop;
+  tcp_network streams;
+  system_resolver names;
+  native_publisher_factory publishers;
+  std::thread thread;
+};
+
+/// The whole program, put together: cameras feed streams, streams feed sessions, HTTP reads snapshots. Nothing here decides anything
+/// about media; it wires, starts, reloads and stops.
+/// Shape: start() once, then reload() at will, then shutdown(). A camera or session that cannot start is logged and leaves the
+///   others alone.
+/// Errors: start(): what the HTTP options say; a port in use is not an error.
+/// Thread: control-thread (the thread that runs control_loop()).
+class agent final : public agent_control {
+ public:
+  agent(const clock& time, asio_event_loop& control_loop, std::string config_path);
+  ~agent() override;
+
+  [[nodiscard]] result<void> start(system_config config);
+  /// Reads the file again and changes what differs; a bad file changes nothing.
+  /// Errors: those of load_system_config().
+  [[nodiscard]] result<void> reload();
+  /// The same with a configuration in hand.
+  void apply(system_config wanted);
+  void retry_all();
+  /// Stops cameras, unpublishes; `done` comes on the control loop, at the latest after `deadline`.
+  void shutdown(duration deadline, std::function<void()> done);
+  /// Cameras only: their streams end, what is queued still goes out.
+  void stop_cameras();
+  endpoint http_address() const noexcept;
+
+  const clock& time() const override { return m_clock; }
+  agent_summary summary() const override;
+  std::vector<session_status> sessions() const override;
+  session_totals totals() const override;
+  std::vector<stream_status> streams() const override;
+  std::vector<camera_summary> cameras() const override;
+  result<void> retry(const session_id& id) override;
+
+ private:
+  void make_lanes(uint32_t count);
+  void make_cameras(uint32_t max_cameras);
+  void start_camera(const camera_config& camera);
+  /// Stops it and closes its streams; its sessions are gone already.
+  void remove_camera(uint32_t camera_id);
+  void create_session(const session_config& session);
+  [[nodiscard]] result<void> start_http(const http_options& options);
+
+  const clock& m_clock;
+  asio_event_loop& m_control_loop;
+  const std::string m_config_path;
+  const time_point m_started_at;
+  const int64_t m_started_unix_s;
+  uint64_t m_reloads = 0, m_failed_reloads = 0;
+
+  system_config m_config;
+  std::vector<std::unique_ptr<io_lane>> m_lanes;
+  std::unique_ptr<multi_session_manager> m_sessions;
+  std::unique_ptr<camera_manager> m_cameras;
+  std::unique_ptr<api> m_api;
+  std::unique_ptr<http_server> m_http;
+};
+
+}  // namespace campush

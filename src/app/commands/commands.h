@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+
+namespace campush {
+
+/// Exit codes of every command.
+inline constexpr int exit_good = 0, exit_failed = 1, exit_usage = 2;
+
+/// Options shared by the commands that read the configuration. An empty path: the first of default_config_paths that exists.
+struct config_choice {
+  std::string path;
+};
+inline constexpr const char* default_config_paths[] = {"/etc/campush/system_config.json",
+                                                       "/opt/ceanic/etc/system_config.json"};
+std::string resolve_config_path(const config_choice& choice);
+
+struct run_options {
+  config_choice config;
+};
+struct check_options {
+  config_choice config;
+};
+struct urls_options {
+  config_choice config;
+  bool as_json = false;
+  bool with_secrets = false;
+};
+struct status_options {
+  config_choice config;
+  std::string address;  ///< HOST:PORT of the agent; empty: http.listen of the configuration
+  std::string token_file;
+  bool as_json = false;
+  bool is_watching = false;
+};
+struct demo_options {
+  bool is_once = false;
+  std::string clips;     ///< folder; empty: looked for beside the program
+  uint32_t seconds = 0;  ///< 0: 20 with --once, else until interrupted
+};
+
+/// One command each: prints to stdout, problems to stderr, returns the exit code.
+/// Thread: the main thread, before any other exists.
+int run_command(const run_options& options);
+int check_command(const check_options& options);
+int urls_command(const urls_options& options);
+int status_command(const status_options& options);
+int demo_command(const demo_options& options);
+
+}  // namespace campush

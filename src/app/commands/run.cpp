@@ -1,0 +1,78 @@
+#include <csignal>
+#include <cstdio>
+
+#include "app/agent.h"
+#include "app/commands/commands.h"
+#include "app/process_lock.h"
+#include "app/signal_thread.h"
+#include "app/version.h"
+#include "config/loader.h"
+#include "util/log.h"
+
+namespace campush {
+
+namespace {
+
+constexpr auto shutdown_deadline = std::chrono::milliseconds(1800);
+
+int refuse(const error& problem) {
+  std::fprintf(stderr, "%s\n", problem.message.c_str());
+  return exit_usage;
+}
+
+void on_signal(int number, agent& program, asio_event_loop& loop, bool& is_stopping) {
+  switch (number) {
+    case SIGHUP:
+      log_info(log_module::app, "reload");
+      // A refused reload is logged where it is refused, and the agent goes on as it was.
+      if (!program.reload()) return;
+      log_info(log_module::app, "reload done");
+      return;
+    case SIGUSR1:
+      log_info(log_module::app, "retry of all sessions");
+      program.retry_all();
+      return;
+    default:
+      if (is_stopping) return;
+      is_stopping = true;
+      log_info(log_module::app, "stopping");
+      program.shutdown(shutdown_deadline, [&loop] { loop.stop(); });
+  }
+}
+
+}  // namespace
+
+int run_command(const run_options& options) {
+  const std::string path = resolve_config_path(options.config);
+  auto config = load_system_config(path);
+  if (!config) return refuse(config.error());
+
+  const system_clock time;
+  asio_event_loop loop(time);
+  std::function<void(int)> handle_signal;
+  // Before any other thread: they inherit the blocked signals.
+  const signal_thread signals([&](int number) { loop.post([&handle_signal, number] { handle_signal(number); }); });
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const auto logging = configure_logging(config->system.log);
+  if (!logging) return refuse(logging.error());
+  const auto folder = choose_state_folder(config->system.state_dir);
+  if (!folder) return refuse(folder.error());
+  const auto lock = process_lock::acquire(folder->path);
+  if (!lock) return refuse(lock.error());
+
+  log_info(log_module::app, "campush {} starts with {}", version_text, path);
+  if (!folder->warning.empty()) log_warn(log_module::app, "{}", folder->warning);
+  for (const std::string& warning : config->warnings) log_warn(log_module::config, "{}", warning);
+
+  agent program(time, loop, path);
+  bool is_stopping = false;
+  handle_signal = [&](int number) { on_signal(number, program, loop, is_stopping); };
+  const auto started = program.start(std::move(*config));
+  if (!started) return refuse(started.error());
+  loop.run();
+  log_info(log_module::app, "stopped");
+  return exit_good;
+}
+
+}  // namespace campush

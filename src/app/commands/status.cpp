@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+#include <rapidjson/document.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "app/commands/commands.h"
+#include "app/session_table.h"
+#include "config/loader.h"
+#include "server/http_client.h"
+#include "server/http_server.h"
+
+namespace campush {
+
+namespace {
+
+constexpr auto answer_timeout = std::chrono::seconds(5);
+
+/// Where to ask, and with what.
+struct agent_address {
+  endpoint server;
+  secret_text token;
+};
+
+result<agent_address> find_agent(const status_options& options) {
+  http_options http;
+  if (options.address.empty()) {
+    const auto config = load_system_config(resolve_config_path(options.config));
+    if (!config) return tl::unexpected(config.error());
+    http = config->http;
+    if (http.listen.empty()) {
+      return fail(error_code::unsupported, "http.listen is empty: the agent of this configuration does not answer");
+    }
+  } else {
+    http.listen = options.address;
+  }
+  if (!options.token_file.empty()) http.token_file = options.token_file;
+  auto server = parse_listen_address(http.listen);
+  if (!server) return tl::unexpected(wrap(server.error(), "address"));
+  auto token = read_token(http.token_file);
+  if (!token) return tl::unexpected(token.error());
+  return agent_address{*server, std::move(*token)};
+}
+
+std::string text_of(const rapidjson::Value& object, const char* name) {
+  const auto member = object.FindMember(name);
+  return member != object.MemberEnd() && member->value.IsString() ? member->value.GetString() : std::string();
+}
+
+double number_of(const rapidjson::Value& object, const char* name) {
+  const auto member = object.FindMember(name);
+  return member != object.MemberEnd() && member->value.IsNumber() ? member->value.GetDouble() : 0;
+}
+
+const rapidjson::Value& part_of(const rapidjson::Value& object, const char* name) {
+  static const rapidjson::Value empty(rapidjson::kObjectType);
+  const auto member = object.FindMember(name);
+  return member != object.MemberEnd() && member->value.IsObject() ? member->value : empty;
+}
+
+session_row row_of(const rapidjson::Value& session) {
+  session_row row;
+  row.stream = text_of(session, "camera_name") + "/" + text_of(session, "stream");
+  row.destination = text_of(session, "destination");
+  row.state = text_of(session, "state");
+  row.url = text_of(session, "url");
+  row.frames_per_second = number_of(session, "frames_per_second");
+  row.kbit_per_s = static_cast<uint64_t>(number_of(part_of(session, "bitrate_bps"), "current") / 1000);
+  row.dropped = static_cast<uint64_t>(number_of(part_of(session, "frames_dropped"), "total"));
+  row.queue_ms = static_cast<uint64_t>(number_of(part_of(session, "queue"), "ms"));
+  if (row.state == "connecting") row.detail = text_of(session, "phase");
+  if (row.state == "error" || row.state == "disconnected") row.detail = text_of(session, "reason");
+  const double next_retry = number_of(session, "next_retry_in_s");
+  if (next_retry > 0) row.detail += ", retry in " + short_duration(next_retry);
+  const std::string failure = text_of(part_of(session, "last_error"), "text");
+  if (row.state != "connected" && !failure.empty()) row.detail += ": " + failure;
+  return row;
+}
+
+/// The table of one answer. Errors: malformed.
+result<std::string> render_answer(const std::string& body, table_style style) {
+  rapidjson::Document root;
+  root.Parse<rapidjson::kParseIterativeFlag>(body.c_str(), body.size());
+  if (root.HasParseError() || !root.IsObject() || !root.HasMember("sessions") || !root["sessions"].IsArray()) {
+    return fail(error_code::malformed, "the answer is not that of a campush agent");
+  }
+  std::vector<session_row> rows;
+  for (const rapidjson::Value& session : root["sessions"].GetArray()) {
+    if (session.IsObject()) rows.push_back(row_of(session));
+  }
+  const rapidjson::Value& totals = part_of(root, "totals");
+  return fmt::format("campush {} on {}, up {}: {:.0f} of {:.0f} sessions connected\n{}", text_of(root, "version"),
+                     text_of(root, "device_id"), short_duration(number_of(root, "uptime_s")),
+                     number_of(totals, "active_sessions"), number_of(totals, "sessions"), render_table(rows, style));
+}
+
+int print_once(const agent_address& agent, const status_options& options, table_style style) {
+  const auto answer = http_get(agent.server, "/api/v1/sessions", agent.token, answer_timeout);
+  if (!answer) {
+    std::fprintf(stderr, "no agent answers: %s\n", answer.error().message.c_str());
+    return exit_failed;
+  }
+  if (answer->status != 200) {
+    std::fprintf(stderr, "the agent refuses (HTTP %u): %s", answer->status, answer->body.c_str());
+    return exit_failed;
+  }
+  if (options.as_json) {
+    std::fputs(answer->body.c_str(), stdout);
+    return exit_good;
+  }
+  const auto text = render_answer(answer->body, style);
+  if (!text) {
+    std::fprintf(stderr, "%s\n", text.error().message.c_str());
+    return exit_failed;
+  }
+  if (options.is_watching && style == table_style::coloured) std::fputs("\x1b[H\x1b[J", stdout);
+  std::fputs(text->c_str(), stdout);
+  std::fflush(stdout);
+  return exit_good;
+}
+
+}  // namespace
+
+int status_command(const status_options& options) {
+  const auto agent = find_agent(options);
+  if (!agent) {
+    std::fprintf(stderr, "%s\n", agent.error().message.c_str());
+    return exit_usage;
+  }
+  const table_style style = ::isatty(STDOUT_FILENO) == 1 ? table_style::coloured : table_style::plain;
+  int code = print_once(*agent, options, style);
+  while (options.is_watching && !std::ferror(stdout)) {
+    ::sleep(1);
+    code = print_once(*agent, options, style);
+  }
+  return code;
+}
+
+}  // namespace campush

@@ -1,0 +1,107 @@
+#include "app/session_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace campush {
+
+namespace {
+
+struct colour_of_state {
+  const char* state;
+  const char* code;
+};
+constexpr colour_of_state colours[] = {
+    {"connected", "\x1b[32m"}, {"connecting", "\x1b[33m"}, {"error", "\x1b[31m"}, {"disconnected", "\x1b[31m"}};
+
+constexpr size_t column_count = 9;
+using cells = std::array<std::string, column_count>;
+constexpr std::array<bool, column_count> is_right_aligned = {false, false, false, true, true, true, true, false, false};
+
+cells header() {
+  return {"stream", "destination", "state", "fps", "kbit/s", "drops", "queue", "url", ""};
+}
+
+cells cells_of(const session_row& row) {
+  return {row.stream,
+          row.destination,
+          row.state,
+          fmt::format("{:.1f}", row.frames_per_second),
+          fmt::format("{}", row.kbit_per_s),
+          fmt::format("{}", row.dropped),
+          fmt::format("{} ms", row.queue_ms),
+          row.url,
+          row.detail};
+}
+
+std::string line_of(const cells& texts, const std::array<size_t, column_count>& widths, const char* colour) {
+  std::string line;
+  for (size_t i = 0; i < column_count; ++i) {
+    const std::string padding(widths[i] - texts[i].size(), ' ');
+    const bool is_coloured = colour != nullptr && i == 2;
+    if (is_coloured) line += colour;
+    line += is_right_aligned[i] ? padding + texts[i] : texts[i] + padding;
+    if (is_coloured) line += "\x1b[0m";
+    line += "  ";
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string short_duration(double seconds) {
+  if (seconds < 120) return fmt::format("{:.0f} s", std::ceil(seconds));
+  if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
+  if (seconds < 172800) return fmt::format("{:.0f} h", seconds / 3600);
+  return fmt::format("{:.0f} days", seconds / 86400);
+}
+
+session_row row_of(const session_status& status, time_point now) {
+  session_row row;
+  row.stream = fmt::format("{}/{}",
+                           status.camera_name.view().empty() ? fmt::format("cam{}", status.camera_id)
+                                                             : std::string(status.camera_name.view()),
+                           status.stream_name.view());
+  row.destination = status.destination.view();
+  row.state = state_name(status.state);
+  row.url = status.url.view();
+  row.frames_per_second = status.frames_per_second;
+  row.kbit_per_s = status.bitrate_current_bps / 1000;
+  row.dropped = status.dropped.total();
+  row.queue_ms = status.queue_ms;
+  if (status.state == session_state::connecting) {
+    row.detail = phase_name(status.phase);
+  } else if (status.state != session_state::connected) {
+    row.detail = reason_name(status.reason);
+  } else if (status.url_index > 0) {
+    row.detail = fmt::format("backup{}", status.url_index);
+  }
+  if (status.next_retry_at > now) {
+    row.detail += ", retry in " + short_duration(std::chrono::duration<double>(status.next_retry_at - now).count());
+  }
+  return row;
+}
+
+std::string render_table(const std::vector<session_row>& rows, table_style style) {
+  std::array<size_t, column_count> widths{};
+  std::vector<cells> lines{header()};
+  for (const session_row& row : rows) lines.push_back(cells_of(row));
+  for (const cells& line : lines) {
+    for (size_t i = 0; i < column_count; ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string out;
+  for (const cells& line : lines) {
+    const char* colour = nullptr;
+    for (const colour_of_state& entry : colours) {
+      if (style == table_style::coloured && line[2] == entry.state) colour = entry.code;
+    }
+    out += line_of(line, widths, colour);
+  }
+  return out;
+}
+
+}  // namespace campush
