@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "util/result.h"
 #include "util/secret_text.h"
@@ -15,8 +16,10 @@ const char* scheme_name(url_scheme scheme) noexcept;
 /// Shape: scheme://[user[:password]@]host[:port]/app[/instance…]/stream_key[?query]. The last path segment is the key unless the key
 ///   is given apart, where it may hold slashes. A query before the key belongs to the app ("app?vhost=x/key"). IPv6 hosts stand in
 ///   brackets in the text and without in `host`. tc_url is scheme://host[:port]/app as typed (port only if typed), without user.
+///   A '?' after at least one slash of the path begins the key's query, slashes and all; one in the first segment belongs to the app,
+///   and the key is then the last segment before a further '?'.
 /// Errors: invalid_argument with what is wrong and what is allowed: scheme, empty host, bad port, bad IPv6, missing app, missing key,
-///   control bytes or spaces, over 2048 bytes. The text of the error holds no secret.
+///   control bytes or spaces, over 2048 bytes. The text of the error holds nothing of the address.
 /// Thread: any-thread (a value type).
 class stream_url {
  public:
@@ -40,16 +43,31 @@ class stream_url {
   /// [A-Za-z0-9_] and no secret made it, else its first two characters and ***.
   std::string masked() const;
   void mark_key_secret() noexcept { m_is_key_secret = true; }
+  /// Hides host or app as well where one of these values (url_template::expansion::secrets) took part in it.
+  void mark_secrets(const std::vector<std::string>& values);
 
   friend bool operator==(const stream_url& left, const stream_url& right) { return left.full() == right.full(); }
 
  private:
+  [[nodiscard]] const char* parse_authority(std::string_view authority);
+  [[nodiscard]] const char* parse_host_and_port(std::string_view text);
+  [[nodiscard]] const char* split_path(std::string_view path);
+  [[nodiscard]] const char* take_app(std::string_view path);
+  void make_tc_url(std::string_view scheme_as_typed);
+  std::string authority() const;
+  static result<stream_url> parse_all(std::string_view url, const std::string_view* stream_key);
+
   url_scheme m_scheme = url_scheme::rtmp;
   std::string m_host, m_app, m_tc_url, m_user;
   secret_text m_password, m_key;
   uint16_t m_port = 1935;
+  std::string m_port_text;  ///< as typed; empty where it was not
+  bool m_is_ipv6 = false;
+  bool m_has_user = false;
+  bool m_has_password = false;
   bool m_is_key_secret = false;
-  bool m_is_key_apart = false;
+  bool m_is_host_secret = false;
+  bool m_is_app_secret = false;
 };
 
 }  // namespace campush
