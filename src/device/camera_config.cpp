@@ -36,10 +36,20 @@ auto fields(const camera_config& config) {
 
 }  // namespace
 
-bool operator==(const source_config& left, const source_config& right) { return fields(left) == fields(right); }
-bool operator==(const encoder_config& left, const encoder_config& right) { return fields(left) == fields(right); }
-bool operator==(const audio_config& left, const audio_config& right) { return fields(left) == fields(right); }
-bool operator==(const stream_config& left, const stream_config& right) { return fields(left) == fields(right); }
-bool operator==(const camera_config& left, const camera_config& right) { return fields(left) == fields(right); }
+bool operator==(const source_config& left, const source_config& right) {
+  return fields(left) == fields(right);
+}
+bool operator==(const encoder_config& left, const encoder_config& right) {
+  return fields(left) == fields(right);
+}
+bool operator==(const audio_config& left, const audio_config& right) {
+  return fields(left) == fields(right);
+}
+bool operator==(const stream_config& left, const stream_config& right) {
+  return fields(left) == fields(right);
+}
+bool operator==(const camera_config& left, const camera_config& right) {
+  return fields(left) == fields(right);
+}
 
 }  // namespace campush

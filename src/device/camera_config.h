@@ -16,10 +16,10 @@ const char* source_type_name(source_type type) noexcept;
 /// resolved them against the config file.
 struct source_config {
   source_type type = source_type::file;
-  std::string device;           ///< v4l2
-  std::string library;          ///< vendor
-  std::string video_path;       ///< file: Annex B, .h264 .264 .avc or .h265 .265 .hevc
-  std::string audio_path;       ///< file: ADTS .aac, or raw .alaw .ulaw
+  std::string device;      ///< v4l2
+  std::string library;     ///< vendor
+  std::string video_path;  ///< file: Annex B, .h264 .264 .avc or .h265 .265 .hevc
+  std::string audio_path;  ///< file: ADTS .aac, or raw .alaw .ulaw
   bool is_looped = true;
   friend bool operator==(const source_config&, const source_config&);
 };

@@ -26,7 +26,9 @@ camera_instance::camera_instance(camera_config config, const clock& time, const 
   }
 }
 
-camera_instance::~camera_instance() { stop(); }
+camera_instance::~camera_instance() {
+  stop();
+}
 
 void camera_instance::start(capture_drive drive) {
   if (m_is_started) return;

@@ -39,7 +39,8 @@ class camera_instance {
 
  private:
   struct stream_runner {
-    stream_runner(const camera_config& camera, const stream_config& config, const clock& time, const source_factory& sources)
+    stream_runner(const camera_config& camera, const stream_config& config, const clock& time,
+                  const source_factory& sources)
         : capture(camera, config, time, sources) {}
     stream_capture capture;
     wake_signal wake;

@@ -47,7 +47,9 @@ camera_manager::camera_manager(uint32_t max_cameras, const clock& time, source_f
                                stream_attachment attachment)
     : m_state(std::make_unique<state>(max_cameras, time, std::move(sources), std::move(attachment))) {}
 
-camera_manager::~camera_manager() { stop_all(); }
+camera_manager::~camera_manager() {
+  stop_all();
+}
 
 result<void> camera_manager::start(const camera_config& config) {
   const std::string name = "camera " + std::to_string(config.camera_id);
@@ -108,7 +110,9 @@ std::vector<camera_stream_status> camera_manager::status() const {
   for (const auto& camera : cameras) {
     for (camera_stream_status& stream : camera->status()) out.push_back(std::move(stream));
   }
-  const auto key = [](const camera_stream_status& stream) { return std::make_pair(stream.camera_id, stream.stream_id); };
+  const auto key = [](const camera_stream_status& stream) {
+    return std::make_pair(stream.camera_id, stream.stream_id);
+  };
   std::sort(out.begin(), out.end(), [&key](const auto& left, const auto& right) { return key(left) < key(right); });
   return out;
 }

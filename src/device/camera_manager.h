@@ -16,7 +16,7 @@ const char* camera_state_name(camera_state state) noexcept;
 /// What one stream of one camera says of itself. Times on the monotonic clock.
 struct camera_stream_status {
   uint32_t camera_id = 0, stream_id = 0;
-  std::string camera_name, stream_name, source;   ///< source: "file tests/data/gate.h264"
+  std::string camera_name, stream_name, source;  ///< source: "file tests/data/gate.h264"
   camera_state state = camera_state::stopped;
   codec_id video_codec = codec_id::none, audio_codec = codec_id::none;
   uint32_t width = 0, height = 0;

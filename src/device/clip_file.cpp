@@ -31,7 +31,8 @@ result<void> clip_file::check_and_load() {
   m_bytes.resize(static_cast<size_t>(m_size));
   const auto count = read_at(0, m_bytes.data(), m_bytes.size());
   if (!count) return tl::unexpected<error>(count.error());
-  if (*count < m_bytes.size()) return fail(error_code::truncated, m_path + ": the file became shorter while it was read");
+  if (*count < m_bytes.size())
+    return fail(error_code::truncated, m_path + ": the file became shorter while it was read");
   m_is_in_memory = true;
   ::close(m_descriptor);
   m_descriptor = -1;

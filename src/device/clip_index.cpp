@@ -30,7 +30,9 @@ constexpr named_codec video_names[] = {
     {".h265", codec_id::h265}, {".265", codec_id::h265}, {".hevc", codec_id::h265},
 };
 constexpr named_codec audio_names[] = {
-    {".aac", codec_id::aac}, {".alaw", codec_id::g711a}, {".ulaw", codec_id::g711u},
+    {".aac", codec_id::aac},
+    {".alaw", codec_id::g711a},
+    {".ulaw", codec_id::g711u},
 };
 
 /// What people hand over by mistake.
@@ -40,8 +42,9 @@ struct container_mark {
   const char* name;
 };
 constexpr container_mark containers[] = {
-    {4, "ftyp", "MP4 or MOV"}, {0, "\x1a\x45\xdf\xa3", "Matroska or WebM"}, {0, "RIFF", "AVI or WAV"},
-    {0, "FLV\x01", "FLV"},     {0, "OggS", "Ogg"},
+    {4, "ftyp", "MP4 or MOV"}, {0, "\x1a\x45\xdf\xa3", "Matroska or WebM"},
+    {0, "RIFF", "AVI or WAV"}, {0, "FLV\x01", "FLV"},
+    {0, "OggS", "Ogg"},
 };
 
 template <size_t N>
@@ -64,9 +67,10 @@ result<byte_view> read_head(clip_file& file) {
   if (!head) return head;
   for (const container_mark& container : containers) {
     if (head->subview(container.offset, container.mark.size()) != byte_view::of_text(container.mark)) continue;
-    return tl::unexpected<error>(about(file, error_code::unsupported,
-                                       std::string("a file of type ") + container.name +
-                                           "; campush plays elementary streams (Annex-B H.264 or H.265, ADTS, raw G.711)"));
+    return tl::unexpected<error>(
+        about(file, error_code::unsupported,
+              std::string("a file of type ") + container.name +
+                  "; campush plays elementary streams (Annex-B H.264 or H.265, ADTS, raw G.711)"));
   }
   return head;
 }
@@ -90,12 +94,14 @@ result<codec_id> video_codec_of(clip_file& file) {
   const auto named = codec_by_name(video_names, file.path());
   const auto held = codec_by_content(*head);
   if (!named && !held) {
-    return tl::unexpected<error>(about(file, error_code::malformed, "neither H.264 nor H.265 with start codes (Annex B)"));
+    return tl::unexpected<error>(
+        about(file, error_code::malformed, "neither H.264 nor H.265 with start codes (Annex B)"));
   }
   if (named && held && *named != *held) {
     const bool holds_h264 = *held == codec_id::h264;
-    return tl::unexpected<error>(about(file, error_code::malformed,
-                                       holds_h264 ? "named like H.265 but holds H.264" : "named like H.264 but holds H.265"));
+    return tl::unexpected<error>(
+        about(file, error_code::malformed,
+              holds_h264 ? "named like H.265 but holds H.264" : "named like H.264 but holds H.265"));
   }
   return named ? *named : *held;
 }
@@ -191,8 +197,8 @@ class adts_walk {
       if (!m_first) m_first = *header;
       const uint64_t begin = m_at + header->header_bytes;
       m_at += header->frame_bytes;
-      return std::optional<audio_unit>(audio_unit{static_cast<uint32_t>(begin),
-                                                  static_cast<uint16_t>(header->frame_bytes - header->header_bytes)});
+      return std::optional<audio_unit>(
+          audio_unit{static_cast<uint32_t>(begin), static_cast<uint16_t>(header->frame_bytes - header->header_bytes)});
     }
     return std::optional<audio_unit>();
   }
@@ -206,7 +212,8 @@ class adts_walk {
 
   result<void> fill() {
     const uint64_t end = m_window_begin + m_window.size();
-    const bool has_enough = m_at >= m_window_begin && (end == m_file.size() || m_at + longest_frame + shortest_header <= end);
+    const bool has_enough =
+        m_at >= m_window_begin && (end == m_file.size() || m_at + longest_frame + shortest_header <= end);
     if (has_enough && !m_window.empty()) return {};
     const auto count = static_cast<size_t>(std::min<uint64_t>(m_file.size() - m_at, window_bytes));
     const auto window = m_file.read(m_at, count);
@@ -254,10 +261,12 @@ result<audio_index> index_adts(clip_file& file, const std::atomic<bool>& is_canc
     index.units.push_back(**unit);
     bytes += (*unit)->size;
   }
-  if (!walk.first()) return tl::unexpected<error>(about(file, error_code::malformed, "holds no AAC frames with ADTS headers"));
+  if (!walk.first())
+    return tl::unexpected<error>(about(file, error_code::malformed, "holds no AAC frames with ADTS headers"));
   const adts_header& header = *walk.first();
   if (header.channel_config == 0) {
-    return tl::unexpected<error>(about(file, error_code::unsupported, "AAC whose channels stand in a program config element"));
+    return tl::unexpected<error>(
+        about(file, error_code::unsupported, "AAC whose channels stand in a program config element"));
   }
   constexpr uint8_t seven_point_one = 7;
   const uint32_t channels = header.channel_config == seven_point_one ? 8 : header.channel_config;
@@ -315,7 +324,8 @@ result<audio_index> index_audio(clip_file& file, const std::atomic<bool>& is_can
   auto codec = codec_by_name(audio_names, file.path());
   if (!codec && head->size() > 1 && (*head)[0] == 0xff && ((*head)[1] & 0xf0) == 0xf0) codec = codec_id::aac;
   if (!codec) {
-    return tl::unexpected<error>(about(file, error_code::unsupported, "an unknown kind of sound file (.aac, .alaw or .ulaw)"));
+    return tl::unexpected<error>(
+        about(file, error_code::unsupported, "an unknown kind of sound file (.aac, .alaw or .ulaw)"));
   }
   return *codec == codec_id::aac ? index_adts(file, is_cancelled) : index_g711(file, *codec);
 }

@@ -20,7 +20,8 @@ constexpr int64_t us_per_second = 1'000'000;
 
 result<exact_span> picture_period(double frame_rate) {
   if (!(frame_rate >= slowest_rate && frame_rate <= fastest_rate)) {
-    return fail(error_code::invalid_argument, "frame rate " + std::to_string(frame_rate) + " is not within 0.1 and 1000");
+    return fail(error_code::invalid_argument,
+                "frame rate " + std::to_string(frame_rate) + " is not within 0.1 and 1000");
   }
   constexpr double close_enough = 0.0055;  // 29.97 and 23.98 are how people write 30000/1001 and 24000/1001.
   const double whole = std::round(frame_rate);
@@ -122,7 +123,9 @@ int64_t file_source::next_due_us() const noexcept {
   return has_audio ? m_audio_track.due_us() : m_end_us;
 }
 
-time_point file_source::next_due() const noexcept { return m_anchor + duration(next_due_us()); }
+time_point file_source::next_due() const noexcept {
+  return m_anchor + duration(next_due_us());
+}
 
 result<step_outcome> file_source::step(time_point now, frame_sink& sink) {
   if (m_is_interrupted.load()) {

@@ -46,7 +46,9 @@ stream_capture::stream_capture(const camera_config& camera, const stream_config&
   set_facts(m_facts);
 }
 
-stream_capture::~stream_capture() { close(); }
+stream_capture::~stream_capture() {
+  close();
+}
 
 void stream_capture::attach(stream_observer& observer) {
   m_observer = &observer;

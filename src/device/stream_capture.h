@@ -18,7 +18,8 @@ namespace campush {
 /// Thread: run_step() and close() one thread at a time (capture-thread); status(), interrupt(), control() any-thread.
 class stream_capture final : private frame_sink {
  public:
-  stream_capture(const camera_config& camera, const stream_config& config, const clock& time, const source_factory& sources);
+  stream_capture(const camera_config& camera, const stream_config& config, const clock& time,
+                 const source_factory& sources);
   ~stream_capture() override;
   stream_capture(const stream_capture&) = delete;
   stream_capture& operator=(const stream_capture&) = delete;
