@@ -1,0 +1,60 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "rtmp/session_pool.h"
+
+namespace campush {
+
+using shared_status = std::shared_ptr<snapshot<session_status>>;
+
+/// The destinations of one stream: each a session of its own, with its own servers, queue and state.
+/// Shape: create() starts one; destroy() unpublishes it and gives it back to the pool when that is done. A destination that is
+///   created again while its predecessor still unpublishes connects after it, so that it does not meet its own name.
+/// Errors: create: already_exists; destroy, retry: not_found.
+/// Thread: loop-thread of the stream. Destroying it drops all connections at once.
+class session_manager {
+ public:
+  session_manager(media_stream& stream, session_pool& pool);
+  ~session_manager();
+  session_manager(const session_manager&) = delete;
+  session_manager& operator=(const session_manager&) = delete;
+
+  [[nodiscard]] result<void> create(const session_config& config, shared_status published);
+  [[nodiscard]] result<void> destroy(const std::string& destination);
+  [[nodiscard]] result<void> retry(const std::string& destination);
+  void retry_all();
+  /// Null if there is none, or it is being destroyed.
+  session* find(const std::string& destination) noexcept;
+  size_t size() const noexcept;
+
+  /// Passed on to the stream and to every session, present and future.
+  void set_control(std::shared_ptr<stream_control> control);
+  /// Unpublishes all; `done` runs on the loop, not from inside, when no session is left or after `deadline`.
+  void shutdown(duration deadline, std::function<void()> done);
+
+ private:
+  struct entry {
+    std::string destination;
+    session* destination_session = nullptr;
+    bool is_leaving = false;
+  };
+
+  entry* find_entry(const std::string& destination) noexcept;
+  bool is_leaving(const std::string& destination) const noexcept;
+  void leave(entry& item, duration deadline);
+  void on_left(session& gone);
+  void tell_if_done();
+
+  media_stream& m_stream;
+  session_pool& m_pool;
+  std::vector<entry> m_entries;
+  std::shared_ptr<stream_control> m_control;
+  std::function<void()> m_on_done;
+  std::unique_ptr<loop_timer> m_done_timer;
+};
+
+}  // namespace campush
