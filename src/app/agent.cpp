@@ -48,8 +48,8 @@ void log_refusal(const result<void>& outcome) {
 
 }  // namespace
 
-io_lane::io_lane(const clock& time)
-    : loop(time), streams(loop), names(loop), publishers(loop, streams, names), thread([this] {
+io_lane::io_lane()
+    : streams(loop), names(loop), publishers(loop, streams, names), thread([this] {
         pthread_setname_np(pthread_self(), "io");
         loop.run();
       }) {}
@@ -59,12 +59,13 @@ io_lane::~io_lane() {
   thread.join();
 }
 
-agent::agent(const clock& time, asio_event_loop& control_loop, std::string config_path)
-    : m_clock(time),
+agent::agent(asio_event_loop& control_loop, std::string config_path)
+    : m_clock(control_loop.time()),
       m_control_loop(control_loop),
       m_config_path(std::move(config_path)),
-      m_started_at(time.now()),
-      m_started_unix_s(std::chrono::duration_cast<std::chrono::seconds>(time.wall_now().time_since_epoch()).count()) {}
+      m_started_at(m_clock.now()),
+      m_started_unix_s(
+          std::chrono::duration_cast<std::chrono::seconds>(m_clock.wall_now().time_since_epoch()).count()) {}
 
 agent::~agent() {
   m_http.reset();
@@ -75,7 +76,7 @@ agent::~agent() {
 void agent::make_lanes(uint32_t count) {
   std::vector<loop_services> services;
   for (uint32_t i = 0; i < count; ++i) {
-    m_lanes.push_back(std::make_unique<io_lane>(m_clock));
+    m_lanes.push_back(std::make_unique<io_lane>());
     services.push_back({&m_lanes.back()->loop, &m_lanes.back()->publishers});
   }
   m_sessions = std::make_unique<multi_session_manager>(std::move(services), media_stream_options{});

@@ -17,7 +17,7 @@ namespace campush {
 
 /// One loop that carries streams, with everything that lives on it and its thread.
 struct io_lane {
-  explicit io_lane(const clock& time);
+  io_lane();
   ~io_lane();
 
   asio_event_loop loop;
@@ -35,7 +35,7 @@ struct io_lane {
 /// Thread: control-thread (the thread that runs control_loop()).
 class agent final : public agent_control {
  public:
-  agent(const clock& time, asio_event_loop& control_loop, std::string config_path);
+  agent(asio_event_loop& control_loop, std::string config_path);
   ~agent() override;
 
   [[nodiscard]] result<void> start(system_config config);

@@ -47,8 +47,7 @@ int run_command(const run_options& options) {
   auto config = load_system_config(path);
   if (!config) return refuse(config.error());
 
-  const system_clock time;
-  asio_event_loop loop(time);
+  asio_event_loop loop;
   std::function<void(int)> handle_signal;
   // Before any other thread: they inherit the blocked signals.
   const signal_thread signals([&](int number) { loop.post([&handle_signal, number] { handle_signal(number); }); });
@@ -65,7 +64,7 @@ int run_command(const run_options& options) {
   if (!folder->warning.empty()) log_warn(log_module::app, "{}", folder->warning);
   for (const std::string& warning : config->warnings) log_warn(log_module::config, "{}", warning);
 
-  agent program(time, loop, path);
+  agent program(loop, path);
   bool is_stopping = false;
   handle_signal = [&](int number) { on_signal(number, program, loop, is_stopping); };
   const auto started = program.start(std::move(*config));
