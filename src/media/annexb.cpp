@@ -9,8 +9,8 @@
 namespace campush {
 namespace {
 
-/// First bytes of a NAL unit that decide whether it begins an access unit: two header bytes and the first bit of a slice.
-constexpr size_t head_bytes = 3;
+/// First bytes of a NAL unit that decide whether it begins an access unit: the header and the first bit of a slice.
+constexpr size_t h264_head_bytes = 2, h265_head_bytes = 3;
 constexpr size_t start_code_bytes = 3;
 
 struct unit_role {
@@ -88,6 +88,7 @@ void access_unit_splitter::drop_consumed() {
 
 void access_unit_splitter::scan() {
   const byte_view bytes(m_buffer);
+  const size_t head_bytes = m_codec == codec_id::h265 ? h265_head_bytes : h264_head_bytes;
   while (true) {
     const size_t code = find_start_code(bytes, m_scanned);
     const size_t unit = code + start_code_bytes;
