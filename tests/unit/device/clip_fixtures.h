@@ -96,6 +96,7 @@ class recording_sink final : public frame_sink {
 struct picture_mark {
   bool is_present = false, is_keyframe = false, is_disposable = false;
   uint32_t number = 0;
+  uint8_t references = 0;
 };
 
 inline picture_mark mark_of(codec_id codec, byte_view access_unit) {
@@ -115,7 +116,7 @@ inline picture_mark mark_of(codec_id codec, byte_view access_unit) {
     const uint8_t* fields = plain.data() + header_bytes + 2 + 16;
     const uint32_t number =
         uint32_t{fields[0]} << 24 | uint32_t{fields[1]} << 16 | uint32_t{fields[2]} << 8 | fields[3];
-    return {true, (fields[4] & 1) != 0, (fields[4] & 2) != 0, number};
+    return {true, (fields[4] & 1) != 0, (fields[4] & 2) != 0, number, fields[5]};
   }
   return {};
 }

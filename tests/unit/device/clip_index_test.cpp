@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
 #include "clip_fixtures.h"
 
 namespace campush {
@@ -109,6 +112,28 @@ TEST_F(clip_index, skips_a_tag_before_sound_and_garbage_within) {
 
 TEST_F(clip_index, drops_the_last_part_of_a_g711_frame) {
   EXPECT_EQ(audio_of(write("sound.alaw", std::vector<uint8_t>(500)))->frame_count, 3);
+}
+
+TEST_F(clip_index, stays_within_the_file_when_bytes_are_damaged) {
+  const char* names[] = {"bframes.h264", "bframes.h265", "tiny.aac"};
+  std::mt19937 random(20);
+  for (int round = 0; round < 60; ++round) {
+    const std::string name = names[round % 3];
+    std::vector<uint8_t> bytes = read_bytes(clip(name));
+    bytes.resize(std::min<size_t>(bytes.size(), 20'000));
+    for (int i = 0; i < 200; ++i) bytes[random() % bytes.size()] = static_cast<uint8_t>(random());
+    const std::string path = write("damaged_" + name, bytes);
+    if (name == "tiny.aac") {
+      const auto index = audio_of(path);
+      for (int64_t i = 0; index && i < index->frame_count; ++i) {
+        EXPECT_TRUE(file.read(index->unit(i).offset, index->unit(i).size));
+      }
+      continue;
+    }
+    const auto index = video_of(path);
+    if (!index) continue;
+    for (const video_unit& unit : index->units) EXPECT_TRUE(file.read(unit.offset, unit.size));
+  }
 }
 
 TEST_F(clip_index, stops_when_it_is_cancelled) {

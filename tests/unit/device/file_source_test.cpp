@@ -238,6 +238,7 @@ TEST(file_source, says_of_each_picture_what_its_mark_says) {
     ASSERT_TRUE(clip_player.open());
     clip_player.play(seconds(16));
     ASSERT_EQ(clip_player.sink.frames.size(), 400u);
+    uint8_t references = 0;
     for (size_t i = 0; i < 400; ++i) {
       const kept_frame& kept = clip_player.sink.frames[i];
       const picture_mark mark = mark_of(kept.frame.codec, kept.bytes);
@@ -245,6 +246,9 @@ TEST(file_source, says_of_each_picture_what_its_mark_says) {
       EXPECT_EQ(mark.number, i % 200) << name;
       EXPECT_EQ(mark.is_keyframe, kept.frame.is_keyframe) << name << ' ' << i;
       EXPECT_EQ(mark.is_disposable, kept.frame.is_disposable) << name << ' ' << i;
+      if (mark.is_keyframe) references = 0;
+      if (!mark.is_keyframe && !mark.is_disposable) ++references;
+      EXPECT_EQ(mark.references, references) << name << ' ' << i;
     }
   }
 }
