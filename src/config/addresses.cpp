@@ -6,22 +6,9 @@
 #include <array>
 #include <filesystem>
 
-#include "rtmp/url_template.h"
+#include "rtmp/session_target.h"
 
 namespace campush {
-
-namespace {
-
-url_template::variables variables_of(const session_config& session) {
-  return {{"camera_id", std::to_string(session.camera_id)},
-          {"stream_id", std::to_string(session.stream_id)},
-          {"stream_name", session.stream_name},
-          {"camera_name", session.camera_name},
-          {"device_id", session.device_id},
-          {"hostname", host_name()}};
-}
-
-}  // namespace
 
 std::string anchor_path(std::string_view path, const std::string& base_dir) {
   const std::filesystem::path given(path);
@@ -56,28 +43,11 @@ std::string host_name() {
   return name.data();
 }
 
-result<stream_url> expand_address(const url_entry& address, const session_config& session) {
-  const url_template::variables variables = variables_of(session);
-  auto url = url_template(address.url).expand_marked(variables);
-  if (!url) return tl::unexpected(url.error());
-  bool has_secret = url->has_secret;
-  result<stream_url> parsed;
-  if (address.stream_key) {
-    auto key = url_template(*address.stream_key).expand_marked(variables);
-    if (!key) return tl::unexpected(wrap(key.error(), "stream_key"));
-    has_secret = has_secret || key->has_secret;
-    parsed = stream_url::parse(url->text, key->text);
-  } else {
-    parsed = stream_url::parse(url->text);
-  }
-  if (parsed && has_secret) parsed->mark_key_secret();
-  return parsed;
-}
-
 result<std::vector<stream_url>> expand_addresses(const session_config& session) {
+  const url_template::variables variables = url_variables(session);
   std::vector<stream_url> urls;
   for (const url_entry& address : effective_urls(session)) {
-    auto url = expand_address(address, session);
+    auto url = expand_url(address, variables);
     if (!url) return tl::unexpected(url.error());
     urls.push_back(std::move(*url));
   }

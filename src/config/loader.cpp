@@ -61,8 +61,11 @@ result<void> load_system(const load_context& context) {
   const located section = located{"", &context.document.root()}.child("system");
   if (section) {
     if (const located level = section.child("log_level")) {
-      const auto parsed = parse_log_level(text_of(*level.value));
-      if (!parsed) return context.refuse(level.pointer, parsed.error().message);
+      const std::string_view word = text_of(*level.value);
+      if (!parse_log_level(word)) {
+        return context.refuse(
+            level.pointer, fmt::format("found \"{}\", allowed: trace, debug, info, warn, error, off", printable(word)));
+      }
     }
     apply_section(system, *section.value);
   }
@@ -86,7 +89,12 @@ result<void> load_http(const load_context& context) {
   }
   if (http.listen.empty()) return {};
   const auto address = parse_listen_address(http.listen);
-  if (!address) return context.refuse("/http/listen", address.error().message);
+  if (!address) {
+    return context.refuse("/http/listen",
+                          fmt::format("found \"{}\", allowed: ADDRESS:PORT with a numeric address, IPv6 in "
+                                      "brackets, or an empty text for no HTTP",
+                                      printable(http.listen)));
+  }
   if (!is_loopback(*address) && http.token_file.empty()) {
     return context.refuse("/http/listen",
                           fmt::format("{} is not loopback: that needs the key \"token_file\"", printable(http.listen)));

@@ -5,7 +5,7 @@
 #include "config/addresses.h"
 #include "config/key_bindings.h"
 #include "config/load_context.h"
-#include "rtmp/url_template.h"
+#include "rtmp/session_target.h"
 
 namespace campush {
 
@@ -101,9 +101,10 @@ void anchor_templates(session_config& config, const std::string& base_dir) {
 result<void> check_addresses(const load_context& context, const layered_rtmp& rtmp) {
   const session_config& config = rtmp.draft.config;
   const std::vector<url_entry> entries = effective_urls(config);
+  const url_template::variables variables = url_variables(config);
   for (size_t i = 0; i < entries.size(); ++i) {
     const std::string pointer = address_pointer(rtmp, i);
-    const auto url = expand_address(entries[i], config);
+    const auto url = expand_url(entries[i], variables);
     if (!url) {
       return context.refuse(pointer, fmt::format("{} ({})", url.error().message, instance_name(config)));
     }

@@ -1,0 +1,160 @@
+#include "config/addresses.h"
+#include "config_text.h"
+
+namespace campush {
+
+namespace {
+
+std::vector<std::string> first_addresses(const system_config& config) {
+  std::vector<std::string> addresses;
+  for (const session_config& session : config.sessions) {
+    const auto urls = expand_addresses(session);
+    addresses.push_back(urls ? urls->front().full().reveal() : urls.error().message);
+  }
+  return addresses;
+}
+
+std::vector<std::string> destinations(const system_config& config) {
+  std::vector<std::string> names;
+  for (const session_config& session : config.sessions) names.push_back(session.destination);
+  return names;
+}
+
+}  // namespace
+
+TEST(loader_sessions, overrides_defaults_key_by_key) {
+  const system_config config = loaded(with_rtmp(
+      R"({"urls": ["rtmp://a/live/k"], "retry": {"jitter": 0}, "queue": {"high_ms": 1000}})",
+      R"({"max_retry_attempts": 3, "retry": {"initial_delay_s": 2, "jitter": 0.4}, "queue": {"flush_ms": 2000}})"));
+  ASSERT_EQ(config.sessions.size(), 1u);
+  const session_config& session = config.sessions[0];
+  EXPECT_EQ(session.retry_policy.max_attempts, 3u);
+  EXPECT_EQ(session.retry_policy.initial_delay, std::chrono::seconds(2));
+  EXPECT_EQ(session.retry_policy.jitter, 0);
+  EXPECT_EQ(session.retry_policy.max_delay, std::chrono::seconds(60));
+  EXPECT_EQ(session.queue.high_time, std::chrono::seconds(1));
+  EXPECT_EQ(session.queue.flush_time, std::chrono::seconds(2));
+  EXPECT_EQ(session.queue.warning_time, std::chrono::milliseconds(600));
+}
+
+TEST(loader_sessions, lays_the_camera_between_the_top_and_the_stream) {
+  const system_config config =
+      loaded(R"({"rtmp": {"url_template": "rtmp://top/live/{stream_id}", "chunk_size": 1000, "max_retry_attempts": 1},
+    "cameras": [{"rtmp": {"chunk_size": 2000, "max_retry_attempts": 2},
+                 "streams": [{"rtmp": {"max_retry_attempts": 3}}, {}]}]})");
+  ASSERT_EQ(config.sessions.size(), 2u);
+  EXPECT_EQ(config.sessions[0].chunk_size, 2000u);
+  EXPECT_EQ(config.sessions[0].retry_policy.max_attempts, 3u);
+  EXPECT_EQ(config.sessions[1].retry_policy.max_attempts, 2u);
+}
+
+TEST(loader_sessions, chooses_the_address_that_stands_nearest) {
+  const char* top = R"({"urls": ["rtmp://top/live/list"], "url_template": "rtmp://top/live/template"})";
+  const struct {
+    const char* name;
+    const char* rtmp;
+    const char* expected;
+  } cases[] = {
+      {"inherited list wins over inherited template", "{}", "rtmp://top/live/list"},
+      {"own template wins over inherited list", R"({"url_template": "rtmp://own/live/{stream_name}"})",
+       "rtmp://own/live/main"},
+      {"own list wins over own template", R"({"url_template": "rtmp://own/live/t", "urls": ["rtmp://own/live/l"]})",
+       "rtmp://own/live/l"},
+      {"own empty list leaves the template", R"({"urls": []})", "rtmp://top/live/template"},
+      {"fallbacks alone are a list of addresses",
+       R"({"urls": [], "url_template": "rtmp://o/live/a", "fallback_urls": ["rtmp://o/live/b"]})", "rtmp://o/live/a"},
+      {"list entries may be templates", R"({"urls": ["rtmp://own/live/{camera_name}-{camera_id}"]})",
+       "rtmp://own/live/cam0-0"},
+      {"literal braces", R"({"urls": ["rtmp://own/live/{{{stream_id}}}"]})", "rtmp://own/live/{0}"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(first_addresses(loaded(with_rtmp(c.rtmp, top))), std::vector<std::string>{c.expected}) << c.name;
+  }
+}
+
+TEST(loader_sessions, fans_out_to_named_destinations) {
+  const system_config config = loaded(with_rtmp(
+      R"([{"urls": ["rtmp://a/live/k"]}, {"name": "cloud", "urls": ["rtmp://b/live/k"], "hevc_mode": "enhanced"}, {"name": "off", "enabled": false}])",
+      R"({"max_retry_attempts": 4})"));
+  EXPECT_EQ(destinations(config), (std::vector<std::string>{"default", "cloud"}));
+  EXPECT_EQ(first_addresses(config), (std::vector<std::string>{"rtmp://a/live/k", "rtmp://b/live/k"}));
+  EXPECT_EQ(config.sessions[0].hevc, hevc_mode::automatic);
+  EXPECT_EQ(config.sessions[1].hevc, hevc_mode::enhanced);
+  EXPECT_EQ(config.sessions[1].retry_policy.max_attempts, 4u);
+}
+
+TEST(loader_sessions, leaves_out_what_is_switched_off) {
+  const char* urls = R"("urls": ["rtmp://a/live/k"])";
+  EXPECT_EQ(loaded(with_rtmp(std::string("{\"enabled\": false, ") + urls + "}")).sessions.size(), 0u);
+  EXPECT_EQ(loaded(with_rtmp(std::string("{") + urls + "}", R"({"enabled": false})")).sessions.size(), 0u);
+  EXPECT_EQ(
+      loaded(with_rtmp(std::string("{\"enabled\": true, ") + urls + "}", R"({"enabled": false})")).sessions.size(), 1u);
+  const system_config config =
+      loaded(R"({"rtmp": {"url_template": "rtmp://a/live/{camera_id}_{stream_id}"}, "cameras": [
+    {"enabled": false}, {"camera_id": 1, "streams": [{"enabled": false}, {}]}]})");
+  ASSERT_EQ(config.sessions.size(), 1u);
+  EXPECT_EQ(config.sessions[0].camera_id, 1u);
+  EXPECT_EQ(config.sessions[0].stream_id, 1u);
+  EXPECT_FALSE(config.cameras[0].enabled);
+}
+
+TEST(loader_sessions, reads_secrets_from_files_beside_the_config) {
+  const system_config config = loaded(with_rtmp(R"({"urls": ["rtmp://a/live/{file:key}"]})"));
+  EXPECT_EQ(first_addresses(config), std::vector<std::string>{"rtmp://a/live/k3y-from-file"});
+  const auto urls = expand_addresses(config.sessions.at(0));
+  ASSERT_TRUE(urls);
+  EXPECT_EQ(urls->front().masked().find("k3y-from-file"), std::string::npos) << urls->front().masked();
+}
+
+TEST(loader_sessions, reports_what_this_build_cannot_push_and_keeps_the_session) {
+  const struct {
+    const char* name;
+    const char* rtmp;
+    const char* expected;
+  } cases[] = {
+      {"rtmps", R"({"urls": ["rtmps://a/live/k"]})", "/urls/0: rtmps is not in this build"},
+      {"backup only", R"({"urls": ["rtmp://a/live/k", "rtmpt://a/live/k"]})", "/urls/1: rtmpt is not in this build"},
+      {"backend", R"({"urls": ["rtmp://a/live/k"], "backend": "librtmp"})",
+       "/backend: backend librtmp is not in this build"},
+      {"tls", R"({"urls": ["rtmp://a/live/k"], "tls": {"ca_file": "x"}})", "/tls: tls is not in this build"},
+      {"adaptive", R"({"urls": ["rtmp://a/live/k"], "adaptive_bitrate": {"enabled": true}})",
+       "/adaptive_bitrate: adaptive_bitrate is not in this build"},
+      {"twice", R"({"urls": ["rtmp://a/live/k", "rtmp://A:1935/live/k"]})",
+       "/urls/1: cam0_stream0/default has this address twice"},
+      {"nowhere", "null", ""},
+  };
+  for (const auto& c : cases) {
+    if (*c.expected == '\0') continue;
+    const system_config config = loaded(with_rtmp(c.rtmp));
+    EXPECT_EQ(config.sessions.size(), 1u) << c.name;
+    ASSERT_EQ(config.warnings.size(), 1u) << c.name;
+    EXPECT_NE(config.warnings[0].find(c.expected), std::string::npos) << config.warnings[0];
+  }
+}
+
+TEST(loader_sessions, warns_of_a_stream_that_is_pushed_nowhere) {
+  const system_config config =
+      loaded(R"({"cameras": [{"source": {"type": "file", "video": "v.h264"}, "streams": [{"stream_id": 0}]}]})");
+  EXPECT_TRUE(config.sessions.empty());
+  EXPECT_EQ(config.warnings,
+            std::vector<std::string>{
+                "c.json:1:74: /cameras/0/streams/0/rtmp: cam0_stream0 has no rtmp address: it is pushed nowhere"});
+}
+
+TEST(anchor_secret_files, touches_relative_files_only) {
+  const struct {
+    const char* text;
+    const char* expected;
+  } cases[] = {
+      {"rtmp://a/b/{file:k}", "rtmp://a/b/{file:/etc/k}"},
+      {"{file:/abs/k}", "{file:/abs/k}"},
+      {"{{file:k}}", "{{file:k}}"},
+      {"{{{file:k}}}", "{{{file:/etc/k}}}"},
+      {"{env:X}{file:a/../k}", "{env:X}{file:/etc/k}"},
+      {"{file:", "{file:"},
+      {"", ""},
+  };
+  for (const auto& c : cases) EXPECT_EQ(anchor_secret_files(c.text, "/etc"), c.expected);
+}
+
+}  // namespace campush
