@@ -1,6 +1,7 @@
 #pragma once
 
-#include <deque>
+#include <optional>
+#include <vector>
 
 #include "rtmp/flv_tag.h"
 
@@ -20,7 +21,15 @@ struct queue_limits {
 };
 
 /// Why a picture or sound did not go out; the `reason` label of the dropped counter.
-enum class drop_reason : uint8_t { disposable, congestion, broken_reference, flush, too_big, before_start, not_connected };
+enum class drop_reason : uint8_t {
+  disposable,
+  congestion,
+  broken_reference,
+  flush,
+  too_big,
+  before_start,
+  not_connected
+};
 inline constexpr size_t drop_reason_count = 7;
 const char* drop_reason_name(drop_reason reason) noexcept;
 
@@ -40,45 +49,94 @@ struct drop_counters {
 /// The bounded queue of one session, and the only place of the program that drops: hop 5. Pure policy: tags in, tags
 /// out, told what the kernel still holds.
 /// Shape: push() in dts order; front()/pop() give tags to the publisher, which holds its own reference to a tag it began. Whole
-///   pictures are dropped, never headers. After a dropped reference no picture passes until a keyframe. See DESIGN 5.
+///   pictures are dropped, never headers. After a dropped reference no picture passes until a keyframe; a queue that begins empty starts
+///   with one, too. See DESIGN 5.
 /// Units: bytes count payload; queued time is the dts span of the queue plus `kernel_unsent` at the rate of the last second.
-/// Thread: loop-thread. No allocation once its storage has grown to what the limits admit.
+/// Thread: loop-thread. No allocation once its storage has grown to what the limits admit. push() costs O(1) on average: a sweep
+///   through the queue follows only a change of level or a flush, and removes what it came for.
 class send_queue {
  public:
   send_queue(const queue_limits& limits, video_dialect dialect);
 
-  /// Time levels are off from here until the queue has drained once, or until `until`.
+  /// Time levels are off from here until the queue has drained once, or for `grace`.
   void begin(time_point now, duration grace);
+  /// What waits is dropped and counted as not_connected.
   void clear() noexcept;
+  /// As if made anew; the storage stays. For the next session that uses it.
+  void reset(const queue_limits& limits, video_dialect dialect) noexcept;
 
   /// False when the tag was refused (dropped and counted). Critical is entered by bytes only: ask level().
   bool push(const tag_ptr& tag, time_point now);
-  const tag_ptr* front() const noexcept;
-  const tag_ptr* at(size_t index) const noexcept;
+  const tag_ptr* front() const noexcept { return at(0); }
+  const tag_ptr* at(size_t index) const noexcept { return index < m_size ? &slot(index).tag : nullptr; }
+  /// Never drops others: what write() took can be popped one after the other.
   void pop() noexcept;
-  size_t size() const noexcept;
-  bool empty() const noexcept { return size() == 0; }
+  size_t size() const noexcept { return m_size; }
+  bool empty() const noexcept { return m_size == 0; }
 
   /// What the kernel has accepted and not yet sent, from the 5 Hz sample, and the rate it drains at (0: unknown).
   void set_kernel_unsent(uint64_t bytes, uint64_t drain_bytes_per_s) noexcept;
 
-  queue_level level() const noexcept;
-  uint64_t queued_bytes() const noexcept;
+  queue_level level() const noexcept { return m_level; }
+  uint64_t queued_bytes() const noexcept { return m_bytes; }
   duration queue_delay() const noexcept;
-  const drop_counters& dropped() const noexcept;
+  const drop_counters& dropped() const noexcept { return m_dropped; }
+  /// A drop that the session decided on, before push() or instead of sending. Of a reference picture it holds the track until a keyframe.
   void count_drop(const flv_tag& tag, drop_reason reason) noexcept;
   /// True after a dropped reference, until the next keyframe is pushed.
-  bool is_waiting_for_keyframe() const noexcept;
-  /// A level above warning was left and the track waits: the session should ask for a keyframe. Reading clears it.
+  bool is_waiting_for_keyframe() const noexcept { return m_waits_for_keyframe; }
+  /// The level is back to normal and the track still waits: the session should ask for a keyframe. Reading clears it.
   bool take_keyframe_wish() noexcept;
 
  private:
   struct entry {
     tag_ptr tag;
+    time_point time{};  ///< dts; a header has that of the next frame, for its own may be of another time
+    uint32_t bytes = 0;
+    frame_kind kind = frame_kind::audio;
+    bool is_frame = false;  ///< no header, no metadata
   };
+  entry& slot(size_t index) noexcept { return m_slots[(m_head + index) & (m_slots.size() - 1)]; }
+  const entry& slot(size_t index) const noexcept { return m_slots[(m_head + index) & (m_slots.size() - 1)]; }
+  std::optional<drop_reason> reason_to_refuse(frame_kind kind) const noexcept;
+  bool is_over_warning() const noexcept;
+  void take_keyframe() noexcept;
+  void count_in(size_t index) noexcept;
+  void append(const tag_ptr& tag, frame_kind kind, bool is_frame);
+  void grow();
+  void settle() noexcept;
+  queue_level measure() const noexcept;
+  void set_level(queue_level measured) noexcept;
+  bool flush() noexcept;
+  template <class Predicate>
+  void remove_if(drop_reason reason, Predicate is_unwanted) noexcept;
+
+  // Constant after construction.
   queue_limits m_limits;
   video_dialect m_dialect;
-  std::deque<entry> m_entries;
+
+  // The ring: a power of two of slots, `m_size` of them in use from `m_head` on.
+  std::vector<entry> m_slots;
+  size_t m_head = 0;
+  size_t m_size = 0;
+  uint64_t m_bytes = 0;
+  size_t m_disposables = 0;
+  size_t m_pictures = 0;
+  size_t m_frames = 0;
+  /// Frames in front of the newest queued keyframe; m_has_keyframe says whether there is one.
+  size_t m_frames_before_keyframe = 0;
+  bool m_has_keyframe = false;
+
+  // The policy.
+  queue_level m_level = queue_level::normal;
+  bool m_waits_for_keyframe = true;
+  bool m_passes_gop = false;  ///< a GOP after a drop at `warning` passes whole
+  bool m_wants_keyframe = false;
+  bool m_has_time_levels = true;
+  time_point m_grace_until{};
+  uint64_t m_kernel_bytes = 0;
+  uint64_t m_drain_bytes_per_s = 0;
+  drop_counters m_dropped;
 };
 
 }  // namespace campush

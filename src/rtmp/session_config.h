@@ -49,7 +49,7 @@ struct session_config {
   uint32_t max_message_bytes = 1048576;
   resume_mode resume = resume_mode::keyframe;
   hevc_mode hevc = hevc_mode::automatic;
-  std::chrono::seconds max_session_age{1728000};   ///< 0 = no limit
+  std::chrono::seconds max_session_age{1728000};  ///< 0 = no limit
   /// Test only: where the wire clock of each connection starts.
   uint32_t initial_timestamp_ms = 0;
 
