@@ -11,6 +11,8 @@ constexpr duration jump_limit = std::chrono::seconds(1);
 // A shorter gap may be the same one that made the other track jump: the tracks do not stop at the same frame.
 constexpr duration shared_gap_limit = jump_limit / 2;
 constexpr duration correction = milliseconds(1);
+// How far a track may be set back to stay with the other one: its next frames are moved by a millisecond each until it is there.
+constexpr duration set_back_limit = milliseconds(200);
 
 time_point whole_ms(time_point exact) noexcept {
   return std::chrono::round<milliseconds>(exact);
@@ -27,7 +29,7 @@ bool stream_timeline::is_jump(const track_line& track, time_point raw) const noe
 }
 
 bool stream_timeline::fits(const track_line& track, time_point candidate) const noexcept {
-  if (track.has_last && candidate <= track.last) return false;
+  if (track.has_last && candidate <= track.last - set_back_limit) return false;
   return candidate > m_newest - jump_limit && candidate < m_newest + jump_limit;
 }
 

@@ -1,5 +1,6 @@
 #include "rtmp/tag_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <new>
@@ -21,7 +22,9 @@ constexpr size_t class_bytes(size_t index) noexcept {
 }
 
 constexpr duration trim_period = std::chrono::seconds(10);
-constexpr uint64_t kept_when_trimming = 256u << 10;
+// An encoder whose picture sizes wander would otherwise free and allocate the same blocks for ever.
+constexpr uint64_t always_kept_bytes = 256u << 10;
+constexpr uint64_t kept_share_of_used = 2;
 
 }  // namespace
 
@@ -101,9 +104,11 @@ void tag_pool::core::pass_time(time_point now) noexcept {
 
 /// The lists are stacks: what is in use stays at their top, so what has the age to go is what the stream did without.
 void tag_pool::core::trim() noexcept {
+  const uint64_t bytes_used = bytes_held.load(std::memory_order_relaxed) - bytes_free;
+  const uint64_t kept = std::max(always_kept_bytes, bytes_used / kept_share_of_used);
   for (size_t index = class_count; index-- > 0;) {
     block** link = &free_blocks[index];
-    while (*link && bytes_free > kept_when_trimming) {
+    while (*link && bytes_free > kept) {
       block* candidate = *link;
       if (period - candidate->last_period < 2) {
         link = &candidate->next;

@@ -16,7 +16,7 @@ struct tag_pool_counters {
 /// Storage of one stream's tags: control block, tag and body in one block, recycled through size classes.
 /// Shape: make() gives a writable tag and its body; publish by converting the pointer to tag_ptr. Tags may outlive the pool.
 ///   A request takes a free block of its own class or of one up to twice as large before it asks the heap. Blocks that lay unused
-///   for 10 s go back to the heap, except the last 256 KiB, so a burst does not stay for years.
+///   for 10 s go back to the heap, except 256 KiB or half of what is in use, so a burst does not stay for years.
 /// Units: `now` is any clock that goes on with the frames (their dts); without it nothing is given back before the end.
 /// Errors: make() returns null when `body_bytes` exceeds 16 MiB or the heap has no more.
 /// Thread: make() on one capture-thread; the last reference may go on any-thread, without a lock. counters() any-thread.
