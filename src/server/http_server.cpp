@@ -9,6 +9,7 @@
 
 #include "net/asio_access.h"
 #include "net/asio_event_loop.h"
+#include "server/http_address.h"
 #include "util/log.h"
 
 namespace campush {
