@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Writes docs/configuration.md from etc/system_config.schema.json; with --check only says whether it is up to date (exit 1)."""
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SCHEMA = ROOT / "etc" / "system_config.schema.json"
+PAGE = ROOT / "docs" / "configuration.md"
+
+INTRODUCTION = """\
+# Configuration
+
+One JSON file, `system_config.json`. This page is made from
+[etc/system_config.schema.json](../etc/system_config.schema.json) by `tools/config_docs.py`; change the schema, not the page.
+
+- The file is plain JSON (no comments, no trailing commas), at most 1 MiB, nested at most 32 deep. Every mistake is one line with
+  file, line, column, JSON pointer, what was found and what is allowed. `campush check` says it without starting anything.
+- Paths are relative to the file they stand in, also those of `{file:PATH}` in addresses.
+- The `rtmp` section at the top holds defaults. The one of a camera overrides it key by key, and the one of a stream overrides both.
+  An address that stands nearer to the stream replaces those above it.
+- Two enabled destinations must not push to the same address, fallback addresses included.
+- What is valid but not in this build (sources, `rtmps` and its relatives, `librtmp`, `tls`, `adaptive_bitrate`) loads with a warning.
+- Keys of the old firmware's other parts (`sensor`, `features`, `outputs.rtsp`, `outputs.mp4`) are ignored, with one warning that
+  lists them; `outputs.rtmp` is read as `rtmp`. A file with only an `rtmp` section stands for camera 0 with a vendor source.
+- An unknown section at the top is ignored with a warning; an unknown key inside a section is an error.
+- SIGHUP loads the file again: only what changed restarts. `max_cameras`, `io_threads` and `state_dir` need a restart of the process.
+"""
+
+# Section of the page, definition of the schema.
+SECTIONS = (("system", "system"), ("rtmp", "rtmp"), ("An entry of `rtmp.urls`", "keyed_url"), ("cameras[]", "camera"),
+            ("cameras[].streams[]", "stream"), ("source, of a camera or a stream", "source"),
+            ("audio, of a camera or a stream", "audio"), ("encoder, of a stream", "encoder"), ("http", "http"))
+
+
+def resolved(schema, root):
+    """Follows $ref; the description beside it stays."""
+    description = schema.get("description")
+    while "$ref" in schema:
+        schema = root["definitions"][schema["$ref"].rsplit("/", 1)[1]]
+    return {**schema, "description": description} if description else schema
+
+
+def number(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def allowed(schema, root):
+    """What a key takes, in words."""
+    if "allowed" in schema:
+        return schema["allowed"]
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "oneOf" in schema:
+        return " or ".join(allowed(resolved(branch, root), root) for branch in schema["oneOf"])
+    kind = schema["type"]
+    if kind in ("integer", "number"):
+        return f"{kind} {number(schema['minimum'])} to {number(schema['maximum'])}"
+    if kind == "boolean":
+        return "true, false"
+    if kind == "array":
+        return f"list of up to {schema['maxItems']}"
+    return {"string": "text", "object": "object"}[kind]
+
+
+def default(schema):
+    if "default" not in schema:
+        return ""
+    return f"`{json.dumps(schema['default'])}`"
+
+
+def rows(properties, root, prefix=""):
+    for key, schema in properties.items():
+        schema = resolved(schema, root)
+        text = schema.get("description", "").replace("|", "\\|")
+        what = " ".join(filter(None, (allowed(schema, root), schema.get("unit"))))
+        yield f"| `{prefix}{key}` | {what} | {default(schema)} | {text} |"
+        if "properties" in schema and not prefix and "additionalProperties" in schema and key in (
+                "log", "retry", "failback", "queue", "adaptive_bitrate"):
+            yield from rows(schema["properties"], root, f"{key}.")
+
+
+def page():
+    root = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    lines = [INTRODUCTION]
+    for title, name in SECTIONS:
+        section = root["definitions"][name]
+        lines += [f"## {title}", ""]
+        if "description" in section:
+            lines += [section["description"], ""]
+        lines += ["| key | takes | default | meaning |", "|---|---|---|---|", *rows(section["properties"], root), ""]
+    return "\n".join(lines)
+
+
+def main(arguments):
+    text = page()
+    if arguments == ["--check"]:
+        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        print(f"{PAGE.relative_to(ROOT)} is not what the schema says: run tools/config_docs.py", file=sys.stderr)
+        return 1
+    if arguments:
+        print("usage: config_docs.py [--check]", file=sys.stderr)
+        return 2
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
