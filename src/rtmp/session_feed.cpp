@@ -21,20 +21,18 @@ session_feed::session_feed(const options& chosen) : m_options(chosen), m_queue(c
 void session_feed::reset(const options& chosen) {
   stop();
   m_options = chosen;
-  m_queue = send_queue(chosen.limits, chosen.dialect);
+  m_queue.reset(chosen.limits, chosen.dialect);
   m_frames_sent = {};
 }
 
 void session_feed::start(time_point zero, time_point now, duration grace) {
   m_zero = zero;
   m_is_started = true;
-  m_is_skipping = false;
   m_sent = {};
   m_queue.begin(now, grace);
 }
 
 void session_feed::stop() noexcept {
-  for (; !m_queue.empty(); m_queue.pop()) m_queue.count_drop(**m_queue.front(), drop_reason::not_connected);
   m_queue.clear();
   m_known.clear();
   m_sent = {};
@@ -47,18 +45,11 @@ session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_p
     m_queue.count_drop(*tag, drop_reason::before_start);
     return verdict::dropped;
   }
-  const bool is_picture = tag->kind == tag_kind::video;
-  if (m_is_skipping && is_picture && !tag->is_keyframe) {
-    m_queue.count_drop(*tag, drop_reason::broken_reference);
-    return verdict::dropped;
-  }
   const size_t limit = std::min<size_t>(m_options.max_message_bytes, chunked_message::max_message_payload);
   if (tag->payload_bytes(m_options.dialect) > limit) {
     m_queue.count_drop(*tag, drop_reason::too_big);
-    if (is_picture && !tag->is_disposable) m_is_skipping = true;
     return verdict::too_big;
   }
-  if (is_picture && tag->is_keyframe) m_is_skipping = false;
   remember_headers(headers);
   return m_queue.push(tag, now) ? verdict::queued : verdict::dropped;
 }

@@ -73,7 +73,6 @@ class session_feed {
   std::array<bool, max_batch> m_is_header{};
   time_point m_zero{};
   bool m_is_started = false;
-  bool m_is_skipping = false;  ///< a picture was too big: nothing of the track until a keyframe
   std::array<uint64_t, frame_kind_count> m_frames_sent{};
 };
 
