@@ -1,27 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "fakes/allocation_count.h"
 #include "media/codec_config.h"
 #include "unit/media/nal_builder.h"
-
-namespace {
-size_t allocations = 0;
-}
-
-// Not inlined: g++ takes malloc and free for a mismatch with new and delete when it sees one of them alone.
-[[gnu::noinline]] void* operator new(size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
-}
 
 namespace campush {
 namespace {
@@ -39,12 +20,12 @@ TEST(codec_config, allocates_nothing_for_repeated_sets_and_keyframes) {
   };
   feed();
   ASSERT_TRUE(config.is_complete());
-  const size_t before = allocations;
+  const uint64_t before = allocation_count();
   for (int i = 0; i < 100; ++i) {
     feed();
     EXPECT_TRUE(inspect_access_unit(codec_id::h264, access_unit).is_keyframe);
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
   EXPECT_EQ(config.version(), 1u);
 }
 
@@ -59,11 +40,11 @@ TEST(access_unit_splitter, allocates_nothing_once_its_buffers_have_grown) {
     ASSERT_TRUE(splitter.append(picture));
     splitter.next(unit);
   }
-  const size_t before = allocations;
+  const uint64_t before = allocation_count();
   for (int i = 0; i < 100; ++i) {
     if (!splitter.append(picture) || !splitter.next(unit)) FAIL();
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
 }
 
 }  // namespace
