@@ -51,6 +51,13 @@ std::string line_of(const cells& texts, const std::array<size_t, column_count>& 
   return line + "\n";
 }
 
+/// What a connection did not carry. Frames from before its first keyframe are no loss: nobody could have shown them.
+uint64_t drops_of(const session_status& status) noexcept {
+  uint64_t early = 0;
+  for (const auto& by_reason : status.dropped.count) early += by_reason[static_cast<size_t>(drop_reason::before_start)];
+  return status.dropped.total() - early;
+}
+
 }  // namespace
 
 std::string short_duration(double seconds) {
@@ -71,7 +78,7 @@ session_row row_of(const session_status& status, time_point now) {
   row.url = status.url.view();
   row.frames_per_second = status.frames_per_second;
   row.kbit_per_s = status.bitrate_current_bps / 1000;
-  row.dropped = status.dropped.total();
+  row.dropped = drops_of(status);
   row.queue_ms = status.queue_ms;
   if (status.state == session_state::connecting) {
     row.detail = phase_name(status.phase);
