@@ -2,121 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
-#include <optional>
-
-#include "fakes/wire_text.h"
-#include "rtmp/protocol/amf0.h"
-#include "rtmp/protocol/chunk_writer.h"
-#include "rtmp/protocol/handshake.h"
+#include "fakes/scripted_rtmp_server.h"
 
 namespace campush {
 namespace {
-
-constexpr const char* stream_key = "gate?token=s3cret&u=7";
-
-client_dialogue_options usual_options() {
-  client_dialogue_options options;
-  options.app = "live";
-  options.tc_url = "rtmp://server/live";
-  options.stream_key = secret_text(stream_key);
-  return options;
-}
-
-amf0_value status(const char* level, const char* code, const char* description) {
-  return amf0_value::object(
-      {{"level", amf0_value::of(level)}, {"code", amf0_value::of(code)}, {"description", amf0_value::of(description)}});
-}
-
-/// A server that says only what the test tells it to, and a record of what the client said.
-class scripted_server : public chunk_reader::handler {
- public:
-  explicit scripted_server(client_dialogue_options options = usual_options()) : client(std::move(options)) {}
-
-  void shake_hands() {
-    client.start();
-    std::vector<uint8_t> answers;
-    pump_handshake(answers);
-    feed(answers, 1000000);
-    pump_handshake(answers);
-    ASSERT_TRUE(m_shake.is_done());
-    read_client();
-  }
-
-  /// Sends bytes to the client in pieces; keeps its first error.
-  void feed(byte_view bytes, size_t piece) {
-    for (size_t at = 0; at < bytes.size(); at += piece) {
-      result<void> outcome = client.receive(bytes.subview(at, piece));
-      if (!outcome && !failure) failure = outcome.error();
-    }
-  }
-  void say_raw(message_type type, byte_view body, uint32_t message_stream_id = 0) {
-    std::vector<uint8_t> bytes;
-    append_chunked(bytes, {type, chunk_stream::control, 0, message_stream_id}, body, 128);
-    feed(bytes, piece_size);
-    read_client();
-  }
-  void say(const std::vector<amf0_value>& values, message_type type = message_type::command_amf0) {
-    std::vector<uint8_t> body;
-    if (type == message_type::command_amf3) body.push_back(0);
-    byte_writer writer(body);
-    for (const amf0_value& each : values) write_amf0(writer, each);
-    say_raw(type, body);
-  }
-  void answer(const char* name, double call, amf0_value third, amf0_value fourth) {
-    say({amf0_value::of(name), amf0_value::of(call), std::move(third), std::move(fourth)});
-  }
-  void accept_connect() {
-    answer("_result", 1, amf0_value::object({{"fmsVer", amf0_value::of("FMS/3,0,1,123")}}),
-           status("status", "NetConnection.Connect.Success", "Connection succeeded."));
-  }
-  void accept_create_stream(double id = 1) { answer("_result", 4, amf0_value::null(), amf0_value::of(id)); }
-  void say_status(const char* level, const char* code, double call = 0, const char* description = "text") {
-    answer("onStatus", call, amf0_value::null(), status(level, code, description));
-  }
-  void start_publishing() {
-    shake_hands();
-    accept_connect();
-    accept_create_stream();
-    say_status("status", "NetStream.Publish.Start");
-  }
-
-  result<void> on_message(const rtmp_message& message) override {
-    if (message.header.type == message_type::command_amf0) {
-      commands.push_back(*read_amf0_all(message.payload));
-      command_headers.push_back(message.header);
-    } else {
-      controls.push_back({message.header.type, message.payload.to_vector()});
-    }
-    return {};
-  }
-  void read_client() {
-    ASSERT_TRUE(m_reader.feed(client.pending_output(), *this));
-    client.consume_output(client.pending_output().size());
-  }
-  std::vector<std::string> command_names() const {
-    std::vector<std::string> names;
-    for (const auto& each : commands) names.push_back(each.front().string);
-    return names;
-  }
-
-  client_dialogue client;
-  std::vector<std::vector<amf0_value>> commands;
-  std::vector<message_header> command_headers;
-  std::vector<std::pair<message_type, std::vector<uint8_t>>> controls;
-  std::optional<error> failure;
-  size_t piece_size = 1000000;
-
- private:
-  void pump_handshake(std::vector<uint8_t>& answers) {
-    const result<size_t> used = m_shake.feed(client.pending_output(), answers);
-    ASSERT_TRUE(used);
-    client.consume_output(*used);
-  }
-
-  handshake m_shake{handshake_role::server, 1};
-  chunk_reader m_reader{chunk_limits{}};
-};
 
 using names = std::vector<std::string>;
 
@@ -184,7 +73,7 @@ TEST(client_dialogue, sends_the_same_key_in_every_command_on_the_right_streams) 
   ASSERT_EQ(server.command_names(),
             (names{"connect", "releaseStream", "FCPublish", "createStream", "publish", "FCUnpublish", "deleteStream"}));
   for (const size_t with_key : {1u, 2u, 4u, 5u}) {
-    EXPECT_EQ(server.commands[with_key].at(3).string, stream_key);
+    EXPECT_EQ(server.commands[with_key].at(3).string, scripted_stream_key);
     EXPECT_EQ(server.commands[with_key].at(2).type, amf0_type::null);
   }
   for (size_t i = 0; i < server.commands.size(); ++i) {
@@ -271,121 +160,6 @@ TEST(client_dialogue, does_not_take_a_start_for_its_own_before_it_published) {
   server.accept_connect();
   server.say_status("status", "NetStream.Publish.Start");
   EXPECT_EQ(server.client.phase(), dialogue_phase::publish);
-}
-
-struct refusal_case {
-  const char* name;
-  const char* level;
-  const char* code;
-  dialogue_failure failure;
-};
-
-constexpr refusal_case status_refusals[] = {
-    {"bad_name", "error", "NetStream.Publish.BadName", dialogue_failure::name_in_use},
-    {"bad_name_whatever_the_level", "status", "NetStream.Publish.BadName", dialogue_failure::name_in_use},
-    {"denied", "error", "NetStream.Publish.Denied", dialogue_failure::denied},
-    {"bad_auth", "error", "NetStream.Publish.BadAuth", dialogue_failure::denied},
-    {"unauthorized", "error", "NetStream.Publish.Unauthorized", dialogue_failure::denied},
-    {"rejected", "error", "NetStream.Publish.Rejected", dialogue_failure::denied},
-    {"no_access", "error", "NetStream.Record.NoAccess", dialogue_failure::denied},
-    {"stream_failed", "error", "NetStream.Failed", dialogue_failure::server_error},
-    {"unknown_error", "error", "Some.Other.Code", dialogue_failure::server_error},
-    {"connection_closed", "status", "NetConnection.Connect.Closed", dialogue_failure::closed_by_server},
-};
-
-TEST(client_dialogue, fails_on_every_refusing_status_with_its_reason) {
-  for (const refusal_case& each : status_refusals) {
-    for (const bool is_streaming : {false, true}) {
-      SCOPED_TRACE(each.name);
-      scripted_server server;
-      server.shake_hands();
-      server.accept_connect();
-      server.accept_create_stream();
-      if (is_streaming) server.say_status("status", "NetStream.Publish.Start");
-      server.say_status(each.level, each.code, 0, "why not");
-      EXPECT_EQ(server.client.phase(), dialogue_phase::failed);
-      EXPECT_EQ(server.client.failure(), each.failure);
-      EXPECT_EQ(server.client.description(), std::string(each.code) + ": why not");
-      EXPECT_FALSE(server.failure) << "an orderly refusal is not an error of receive()";
-    }
-  }
-}
-
-TEST(client_dialogue, fails_on_every_refused_connect_with_its_reason) {
-  const refusal_case cases[] = {
-      {"rejected", "error", "NetConnection.Connect.Rejected", dialogue_failure::denied},
-      {"invalid_app", "error", "NetConnection.Connect.InvalidApp", dialogue_failure::denied},
-      {"failed", "error", "NetConnection.Connect.Failed", dialogue_failure::server_error},
-      {"app_shutdown", "error", "NetConnection.Connect.AppShutdown", dialogue_failure::server_error},
-  };
-  for (const refusal_case& each : cases) {
-    for (const char* command : {"_error", "_result"}) {
-      SCOPED_TRACE(each.name);
-      scripted_server server;
-      server.shake_hands();
-      server.answer(command, 1, amf0_value::null(), status(each.level, each.code, "no"));
-      EXPECT_EQ(server.client.failure(), each.failure);
-    }
-  }
-}
-
-TEST(client_dialogue, fails_when_create_stream_or_publish_is_refused_by_error) {
-  for (const double call : {4.0, 5.0}) {
-    scripted_server server;
-    server.shake_hands();
-    server.accept_connect();
-    if (call == 5.0) server.accept_create_stream();
-    server.answer("_error", call, amf0_value::null(), amf0_value::null());
-    EXPECT_EQ(server.client.failure(), dialogue_failure::server_error);
-    EXPECT_EQ(server.client.description(), "request was refused");
-  }
-}
-
-TEST(client_dialogue, believes_fc_publish_that_the_name_is_in_use) {
-  for (const char* command : {"onFCPublish", "_error"}) {
-    scripted_server server;
-    server.shake_hands();
-    server.accept_connect();
-    server.answer(command, 3, amf0_value::null(), status("error", "NetStream.Publish.BadName", "busy"));
-    EXPECT_EQ(server.client.failure(), dialogue_failure::name_in_use) << command;
-  }
-}
-
-TEST(client_dialogue, ignores_idle_and_unknown_status_codes) {
-  scripted_server server;
-  server.start_publishing();
-  server.say_status("status", "NetStream.Publish.Idle");
-  server.say_status("warning", "Something.Unknown");
-  server.say_status("status", "NetConnection.Connect.ReconnectRequest");
-  server.say({amf0_value::of("onStatus"), amf0_value::of(0.0)});
-  server.say({amf0_value::of("onMetaData")});
-  EXPECT_EQ(server.client.phase(), dialogue_phase::publishing);
-}
-
-TEST(client_dialogue, obeys_a_server_that_ends_the_stream) {
-  const std::vector<amf0_value> endings[] = {
-      {amf0_value::of("close"), amf0_value::of(0.0), amf0_value::null()},
-      {amf0_value::of("onFCUnpublish"), amf0_value::of(0.0), amf0_value::null(),
-       status("status", "NetStream.Unpublish.Success", "")},
-      {amf0_value::of("onFCUnpublish")},
-      {amf0_value::of("onStatus"), amf0_value::of(0.0), amf0_value::null(),
-       status("status", "NetStream.Unpublish.Success", "kicked")},
-  };
-  for (const auto& ending : endings) {
-    scripted_server server;
-    server.start_publishing();
-    server.say(ending);
-    EXPECT_EQ(server.client.phase(), dialogue_phase::failed) << ending.front().string;
-    EXPECT_EQ(server.client.failure(), dialogue_failure::closed_by_server);
-  }
-}
-
-TEST(client_dialogue, keeps_its_first_failure) {
-  scripted_server server;
-  server.start_publishing();
-  server.say_status("error", "NetStream.Publish.BadName");
-  server.say_status("error", "NetStream.Publish.Denied");
-  EXPECT_EQ(server.client.failure(), dialogue_failure::name_in_use);
 }
 
 TEST(client_dialogue, answers_a_ping_with_its_time) {
@@ -522,85 +296,6 @@ TEST(client_dialogue, may_unpublish_only_once_there_is_a_stream) {
   EXPECT_EQ(server.command_names().back(), "deleteStream");
 }
 
-struct violation_case {
-  const char* name;
-  message_type type;
-  const char* body;
-  error_code code;
-};
-
-TEST(client_dialogue, ends_on_bytes_that_no_server_may_send) {
-  const violation_case cases[] = {
-      {"empty_command", message_type::command_amf0, "", error_code::protocol_violation},
-      {"nameless_command", message_type::command_amf0, "05", error_code::protocol_violation},
-      {"broken_command", message_type::command_amf0, "02 00 10 'x'", error_code::protocol_violation},
-      {"huge_array", message_type::command_amf0, "02 00 01 'x' 0A FF FF FF FF", error_code::too_big},
-      {"short_ping", message_type::user_control, "0006 00", error_code::protocol_violation},
-      {"short_event", message_type::user_control, "00", error_code::protocol_violation},
-      {"short_window", message_type::window_ack_size, "00", error_code::protocol_violation},
-      {"short_bandwidth", message_type::set_peer_bandwidth, "000000", error_code::protocol_violation},
-      {"short_acknowledgement", message_type::acknowledgement, "0000", error_code::protocol_violation},
-      {"chunk_size_0", message_type::set_chunk_size, "00000000", error_code::protocol_violation},
-  };
-  for (const violation_case& each : cases) {
-    SCOPED_TRACE(each.name);
-    scripted_server server;
-    server.start_publishing();
-    server.say_raw(each.type, wire(each.body));
-    ASSERT_TRUE(server.failure);
-    EXPECT_EQ(server.failure->code, each.code);
-    EXPECT_EQ(server.client.phase(), dialogue_phase::failed);
-    EXPECT_EQ(server.client.failure(), dialogue_failure::protocol_violation);
-    EXPECT_FALSE(server.client.description().empty());
-    EXPECT_FALSE(server.client.receive(wire("00"))) << "the error is not repeated";
-  }
-}
-
-TEST(client_dialogue, ends_when_the_peer_does_not_speak_rtmp) {
-  client_dialogue client(usual_options());
-  client.start();
-  const result<void> outcome = client.receive(byte_view::of_text("HTTP/1.1 400 Bad Request"));
-  ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().code, error_code::protocol_violation);
-  EXPECT_EQ(client.failure(), dialogue_failure::protocol_violation);
-}
-
-TEST(client_dialogue, refuses_a_stream_id_that_is_none) {
-  for (const double id : {0.0, -1.0, 5e9, std::numeric_limits<double>::quiet_NaN()}) {
-    scripted_server server;
-    server.shake_hands();
-    server.accept_connect();
-    server.accept_create_stream(id);
-    EXPECT_EQ(server.client.failure(), dialogue_failure::protocol_violation) << id;
-  }
-}
-
-TEST(client_dialogue, ends_when_the_server_pings_without_reading) {
-  client_dialogue client(usual_options());
-  client.start();
-  std::vector<uint8_t> bytes(1 + 2 * handshake::part_bytes, 3);
-  ASSERT_TRUE(client.receive(bytes));
-  bytes.clear();
-  for (int i = 0; i < 10000; ++i) {
-    append_chunked(bytes, {message_type::user_control, 2, 0, 0}, wire("0006 00000001"), 128);
-  }
-  const result<void> outcome = client.receive(bytes);
-  ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().code, error_code::too_big);
-  EXPECT_LT(client.pending_output().size(), 70u * 1024);
-}
-
-TEST(client_dialogue, shows_the_servers_words_printable_short_and_without_the_key) {
-  scripted_server server;
-  server.start_publishing();
-  const std::string text =
-      std::string("live/gate?token=s3cret&u=7 or gate or s3cret is\nbusy \x1b[31m") + std::string(500, 'x');
-  server.say_status("error", "NetStream.Publish.BadName", 0, text.c_str());
-  const std::string& shown = server.client.description();
-  EXPECT_EQ(shown.substr(0, 60), "NetStream.Publish.BadName: live/*** or *** or *** is?busy ?[");
-  EXPECT_EQ(shown.size(), 200u);
-}
-
 TEST(client_dialogue, sends_app_and_tc_url_byte_for_byte) {
   client_dialogue_options options = usual_options();
   options.app = "live/inst?vhost=a%20b&x=1";
@@ -611,12 +306,6 @@ TEST(client_dialogue, sends_app_and_tc_url_byte_for_byte) {
   EXPECT_EQ(server.commands[0].at(2).text("app"), "live/inst?vhost=a%20b&x=1");
   EXPECT_EQ(server.commands[0].at(2).text("tcUrl"), "rtmp://[::1]:19350/live/inst?vhost=a%20b&x=1");
   EXPECT_EQ(server.controls[0], std::make_pair(message_type::set_chunk_size, wire("00001000")));
-}
-
-TEST(client_dialogue, names_every_failure) {
-  EXPECT_STREQ(dialogue_failure_name(dialogue_failure::none), "none");
-  EXPECT_STREQ(dialogue_failure_name(dialogue_failure::name_in_use), "name_in_use");
-  EXPECT_STREQ(dialogue_failure_name(dialogue_failure::protocol_violation), "protocol_violation");
 }
 
 }  // namespace
