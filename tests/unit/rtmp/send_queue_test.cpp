@@ -322,6 +322,17 @@ TEST(send_queue, counts_what_waits_as_not_connected_when_cleared) {
   EXPECT_EQ(script.push("PK"), "K");
 }
 
+TEST(send_queue, is_as_new_after_a_reset) {
+  queue_script script(by_time());
+  script.push("K" + times(38, "P"));
+  script.queue.set_kernel_unsent(1000, 1000);
+  script.queue.reset(by_bytes(), video_dialect::legacy);
+  EXPECT_TRUE(script.queue.empty());
+  EXPECT_EQ(script.queue.dropped().total(), 0u);
+  EXPECT_EQ(script.level(), "normal");
+  EXPECT_EQ(script.push("PK" + times(38, "P")), "K" + times(38, "P")) << "with the bounds of its next session";
+}
+
 TEST(send_queue, lets_go_of_tags_that_left) {
   queue_script script;
   auto tag = make_plain_tag('K', script.time.now(), 10);
