@@ -29,17 +29,17 @@ url_template::variables url_variables(const session_config& config) {
 result<stream_url> expand_url(const url_entry& entry, const url_template::variables& values) {
   auto address = url_template(entry.url).expand_marked(values);
   if (!address) return tl::unexpected<error>(std::move(address.error()));
-  bool is_key_secret = address->has_secret;
+  std::vector<std::string> secrets = std::move(address->secrets);
   result<stream_url> url;
   if (entry.stream_key) {
     auto key = url_template(*entry.stream_key).expand_marked(values);
     if (!key) return tl::unexpected<error>(wrap(std::move(key.error()), "stream_key"));
-    is_key_secret = is_key_secret || key->has_secret;
+    secrets.insert(secrets.end(), key->secrets.begin(), key->secrets.end());
     url = stream_url::parse(address->text, key->text);
   } else {
     url = stream_url::parse(address->text);
   }
-  if (url && is_key_secret) url->mark_key_secret();
+  if (url) url->mark_secrets(secrets);
   return url;
 }
 
