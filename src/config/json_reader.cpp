@@ -16,8 +16,8 @@ namespace json = campush_config_rapidjson;
 constexpr size_t max_file_bytes = 1u << 20;
 constexpr size_t max_depth = 32;
 constexpr size_t max_shown_characters = 60;
-constexpr unsigned parse_flags =
-    json::kParseIterativeFlag | json::kParseValidateEncodingFlag | json::kParseFullPrecisionFlag;
+// Not kParseFullPrecisionFlag: it counts the leading zeros of 0 for "0e40" (undefined), and 0.2 is exact without it.
+constexpr unsigned parse_flags = json::kParseIterativeFlag | json::kParseValidateEncodingFlag;
 
 bool is_continuation_byte(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0u) == 0x80u;
