@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include "sink.h"
 #include "util/log.h"
@@ -51,6 +52,10 @@ constexpr seconds_row seconds_rows[] = {
     {"--unpublish-after", "kick each publisher after so many seconds", &rtmp_server_faults::unpublish_after},
 };
 
+const std::map<std::string, campush::duplicate_policy> policies = {{"refuse", campush::duplicate_policy::refuse},
+                                                                   {"replace", campush::duplicate_policy::replace},
+                                                                   {"allow", campush::duplicate_policy::allow}};
+
 constexpr const char* description =
     "Receives RTMP publishers, counts what they send, records it, and misbehaves on request.\n"
     "Its first line tells where it listens (\"listening 127.0.0.1:41235\"); port 0 takes a free one.\n"
@@ -68,7 +73,7 @@ void add_fault_options(CLI::App& app, campush::sink_options& options) {
   for (const bytes_row& row : bytes_rows) {
     app.add_option(row.name, options.faults.*row.field, row.help)
         ->type_name("BYTES")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
         ->group(group);
   }
   for (const seconds_row& row : seconds_rows) {
@@ -97,20 +102,20 @@ void add_options(CLI::App& app, campush::sink_options& options, std::string& lis
       ->needs("--record");
   app.add_flag("--json", options.is_json, "one JSON object a line instead of text");
   app.add_flag("--once", options.ends_after_first, "end when the first publisher has gone");
-  const std::map<std::string, campush::duplicate_policy> policies = {{"refuse", campush::duplicate_policy::refuse},
-                                                                     {"replace", campush::duplicate_policy::replace},
-                                                                     {"allow", campush::duplicate_policy::allow}};
-  app.add_option("--duplicates", options.server.duplicates,
-                 "a name already being published: refuse (BadName, as nginx-rtmp), replace the old one, allow both")
-      ->transform(CLI::CheckedTransformer(policies, CLI::ignore_case))
-      ->type_name("refuse|replace|allow");
+  app.add_option_function<std::string>(
+         "--duplicates", [&options](const std::string& policy) { options.server.duplicates = policies.at(policy); },
+         "a name already being published: refuse it (BadName, as nginx-rtmp), replace the old one, allow both")
+      ->type_name("refuse|replace|allow")
+      ->check([](const std::string& policy) {
+        return policies.count(policy) != 0 ? std::string() : policy + " is not refuse, replace or allow";
+      });
   app.add_option("--chunk-size", options.server.chunk_size, "chunk size announced to clients")
       ->type_name("BYTES")
       ->check(CLI::Range(128, 65536))
       ->capture_default_str();
   app.add_option("--gap-ms", options.server.gap_ms, "a step of a track's time that counts as a gap")
       ->type_name("MS")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1000000000))
       ->capture_default_str();
 }
 
