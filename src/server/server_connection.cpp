@@ -123,7 +123,7 @@ void server_connection::flush() {
       m_dialogue.consume_output(outcome.bytes);
     }
   }
-  if (m_dialogue.should_close() && !m_is_closing) close_politely("refused");
+  if (m_dialogue.should_close() && !m_is_closing) close_politely(m_stats.is_live ? "closed after start" : "refused");
   if (m_is_closing) m_stream->shutdown_write();
 }
 
