@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "unit/rtmp/retry_script.h"
 
 namespace campush {
@@ -127,6 +129,33 @@ TEST(connection_manager, stays_on_the_primary_when_break_before_make_succeeds) {
   EXPECT_FALSE(cam.manager.is_failback_waiting());
   cam.drop(reason::failback);
   EXPECT_STREQ(cam.here(), "primary") << "the close of the old backup is no news";
+}
+
+TEST(connection_manager, keeps_its_bounds_whatever_happens) {
+  std::mt19937 dice(5);
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const size_t urls = 1 + seed % 3;
+    retry_script cam(urls, retry_policy{}, {}, seed);
+    for (int i = 0; i < 2000; ++i) {
+      const auto why = static_cast<reason>(dice() % (static_cast<unsigned>(reason::internal_error) + 1));
+      switch (dice() % 8) {
+        case 0: cam.time.advance(std::chrono::seconds(dice() % 4000)); break;
+        case 1: cam.manager.on_healthy(); break;
+        case 2: cam.connect(); break;
+        case 3: cam.publish_for(std::chrono::seconds(dice() % 60)); break;
+        case 4: cam.drop(why); break;
+        case 5: cam.manager.is_failback_due() ? cam.manager.on_failback_started() : cam.try_next(); break;
+        case 6: dice() % 50 == 0 ? cam.manager.reset_backoff() : cam.fail(why); break;
+        default: cam.fail(reason::connect_refused); break;
+      }
+      ASSERT_LT(cam.manager.current_url(), urls);
+      ASSERT_LE(cam.manager.get_backoff_delay(), 1080s);
+      ASSERT_LE(cam.manager.current_pass(), 10u);
+      ASSERT_TRUE(cam.manager.should_reconnect());
+      ASSERT_FALSE(cam.manager.is_failback_due() && cam.manager.current_url() == 0);
+      ASSERT_LE(cam.manager.failback_in(), 1h);
+    }
+  }
 }
 
 }  // namespace
