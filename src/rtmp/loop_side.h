@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "rtmp/multi_session_manager.h"
 #include "rtmp/session_manager.h"
@@ -36,13 +37,20 @@ class stream_inlet final : public stream_observer {
 };
 
 /// The streams and sessions of one loop.
-/// Thread: loop-thread; made and destroyed while the loop does not run, or on it.
+/// Thread: loop-thread; made on any, destroyed on the loop or while it does not run.
 class loop_side {
  public:
   loop_side(const loop_services& services, const media_stream_options& streams);
   ~loop_side();
 
   event_loop& loop() const noexcept { return *m_services.loop; }
+  /// Called by all posted work: remembers the loop's thread.
+  void note_thread() noexcept { m_thread.store(std::this_thread::get_id(), std::memory_order_relaxed); }
+  /// Whether its loop was seen on another thread than the caller's. Any-thread.
+  bool runs_elsewhere() const noexcept {
+    const std::thread::id seen = m_thread.load(std::memory_order_relaxed);
+    return seen != std::thread::id() && seen != std::this_thread::get_id();
+  }
 
   void open_stream(stream_key key, const std::string& name, const std::shared_ptr<stream_inlet>& inlet,
                    const shared_numbers& numbers);
@@ -72,6 +80,7 @@ class loop_side {
 
   const loop_services m_services;
   const media_stream_options m_options;
+  std::atomic<std::thread::id> m_thread{};
   session_pool m_pool;
   std::map<stream_key, std::unique_ptr<stream_node>> m_streams;
   std::vector<std::unique_ptr<stream_node>> m_closing;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 
@@ -58,6 +59,29 @@ session_status initial_status(const session_config& config, const std::vector<st
   return status;
 }
 
+/// Where a side is let go: on its loop, or, when that does not answer any more, here.
+struct side_handover {
+  std::mutex mutex;
+  std::condition_variable is_taken;
+  std::shared_ptr<loop_side> side;  ///< guarded by mutex
+};
+
+void drop_on_its_loop(std::shared_ptr<loop_side> side) {
+  constexpr std::chrono::seconds patience(1);
+  if (!side->runs_elsewhere()) return;
+  event_loop& loop = side->loop();
+  const auto handover = std::make_shared<side_handover>();
+  handover->side = std::move(side);
+  loop.post([handover] {
+    const std::lock_guard<std::mutex> hold(handover->mutex);
+    handover->side.reset();
+    handover->is_taken.notify_all();
+  });
+  std::unique_lock<std::mutex> hold(handover->mutex);
+  handover->is_taken.wait_for(hold, patience, [&handover] { return !handover->side; });
+  handover->side.reset();
+}
+
 }  // namespace
 
 std::string session_id::to_string() const {
@@ -81,13 +105,18 @@ struct multi_session_manager::state {
   /// Runs `work(side)` on the side's loop if the side still lives then.
   template <class Work>
   void run_on(size_t index, Work work) const {
+    if (index >= sides.size()) return;
     sides[index]->loop().post([weak = std::weak_ptr<loop_side>(sides[index]), work = std::move(work)] {
-      if (const std::shared_ptr<loop_side> side = weak.lock()) work(*side);
+      const std::shared_ptr<loop_side> side = weak.lock();
+      if (!side) return;
+      side->note_thread();
+      work(*side);
     });
   }
 };
 
 size_t multi_session_manager::state::quietest_side() const {
+  if (sides.empty()) return 0;
   std::vector<size_t> load(sides.size());
   for (const auto& [key, entry] : streams) ++load[entry.loop_index];
   return static_cast<size_t>(std::min_element(load.begin(), load.end()) - load.begin());
@@ -96,9 +125,10 @@ size_t multi_session_manager::state::quietest_side() const {
 stream_entry& multi_session_manager::state::open(stream_key key, const std::string& name) {
   const auto found = streams.find(key);
   if (found != streams.end()) return found->second;
+  const size_t loop_index = quietest_side();
   stream_entry& entry = streams[key];
   entry.name = name;
-  entry.loop_index = quietest_side();
+  entry.loop_index = loop_index;
   entry.inlet = std::make_shared<stream_inlet>();
   entry.numbers = std::make_shared<snapshot<stream_numbers>>();
   run_on(entry.loop_index, [key, name, inlet = entry.inlet, numbers = entry.numbers](loop_side& side) {
@@ -125,7 +155,9 @@ multi_session_manager::multi_session_manager(std::vector<loop_services> loops, c
   for (const loop_services& services : loops) m_state->sides.push_back(std::make_shared<loop_side>(services, streams));
 }
 
-multi_session_manager::~multi_session_manager() = default;
+multi_session_manager::~multi_session_manager() {
+  for (std::shared_ptr<loop_side>& side : m_state->sides) drop_on_its_loop(std::move(side));
+}
 
 stream_observer& multi_session_manager::open_stream(stream_key key, const std::string& stream_name) {
   const std::lock_guard<std::mutex> hold(m_state->mutex);
@@ -159,6 +191,7 @@ result<session_id> multi_session_manager::create_session(const session_config& c
   result<std::vector<stream_url>> urls = expand_all(config);
   if (!urls) return tl::unexpected<error>(wrap(std::move(urls.error()), id.to_string()));
   const std::lock_guard<std::mutex> hold(m_state->mutex);
+  if (m_state->sides.empty()) return fail(error_code::limit_reached, "there is no event loop to publish on");
   if (m_state->is_shut_down) return fail(error_code::cancelled, id.to_string() + ": the manager is shutting down");
   if (m_state->find(id) != m_state->sessions.end()) {
     return fail(error_code::already_exists, id.to_string() + " exists");
@@ -264,6 +297,7 @@ void multi_session_manager::shutdown(duration deadline, std::function<void()> do
     const std::lock_guard<std::mutex> hold(m_state->mutex);
     m_state->is_shut_down = true;
   }
+  if (m_state->sides.empty() && done) return done();
   const auto left = std::make_shared<std::atomic<size_t>>(m_state->sides.size());
   for (size_t i = 0; i < m_state->sides.size(); ++i) {
     m_state->run_on(i, [left, deadline, done](loop_side& side) {

@@ -55,6 +55,8 @@ struct stream_status {
 ///   destroy_session, find, retry: not_found.
 /// Thread: control-thread for all calls (one thread, not the loops'); status() and totals() any-thread. With simulated loops
 ///   everything is one thread. Calls that change a session are carried out on its loop soon after they return.
+///   Destroying it closes all connections at once, each on its loop, and waits for that: destroy it while the loops still run
+///   (a loop that does not answer within 1 s counts as stopped).
 class multi_session_manager {
  public:
   multi_session_manager(std::vector<loop_services> loops, const media_stream_options& streams);

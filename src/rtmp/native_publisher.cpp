@@ -121,7 +121,12 @@ void native_publisher::start() {
 }
 
 void native_publisher::on_resolved(result<std::vector<endpoint>> answer) {
-  if (!answer) return try_known_addresses(answer.error().message);
+  if (!answer) {
+    // The system's own word for a name service that did not answer (EAI_AGAIN). A name that does not exist is final.
+    const bool is_temporary = answer.error().message.find("emporary") != std::string::npos;
+    if (is_temporary) return try_known_addresses(answer.error().message);
+    return fail(disconnect_reason::dns_failed, "cannot resolve " + answer.error().message);
+  }
   if (answer->empty()) return try_known_addresses("the name has no address");
   m_endpoints = std::move(*answer);
   m_tcp_deadline = m_shared.m_loop.now() + m_target.tcp_timeout;

@@ -56,8 +56,8 @@ void session::open(const session_config& config, media_stream& stream,
 void session::close() noexcept {
   if (!is_open()) return;
   m_stream->remove_sink(*this);
+  hold_gop(false);
   m_is_wanted = false;
-  update_gop_hold();
   for (loop_timer* timer : {m_retry_timer.get(), m_sample_timer.get(), m_leave_timer.get(), m_reaper.get()}) {
     timer->cancel();
   }
@@ -110,7 +110,6 @@ bool session::apply(session_event event, disconnect_reason reason) {
 void session::connect() {
   if (!is_open()) return;
   m_is_wanted = true;
-  update_gop_hold();
   if (m_status.state == session_state::disconnected) try_connect(false);
 }
 

@@ -109,6 +109,7 @@ class session final : public tag_sink, private session_link_events {
   void ask_keyframe_if_awaited();
   bool is_gop_cache_wanted() const noexcept;
   void update_gop_hold();
+  void hold_gop(bool is_wanted);
   std::string log_name() const;
 
   // session_report.cpp: status

@@ -174,7 +174,10 @@ bool session::is_gop_cache_wanted() const noexcept {
 }
 
 void session::update_gop_hold() {
-  const bool is_wanted = m_is_wanted && is_open() && is_gop_cache_wanted();
+  hold_gop(is_gop_cache_wanted());
+}
+
+void session::hold_gop(bool is_wanted) {
   if (is_wanted == m_holds_gop) return;
   m_holds_gop = is_wanted;
   if (is_wanted) {

@@ -1,0 +1,323 @@
+#include "rtmp/native_publisher.h"
+
+#include <gtest/gtest.h>
+
+#include "net/memory_network.h"
+#include "net/simulated_loop.h"
+#include "rtmp/tag_pool.h"
+#include "server/rtmp_server.h"
+
+namespace campush {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+/// Publishes by itself as a session would, and remembers what it heard.
+struct listening_session final : publisher_events {
+  publisher* output = nullptr;
+  bool publishes = true;
+  std::string phases;
+  bool is_ready = false, is_published = false, is_over = false;
+  size_t writable_calls = 0;
+  disconnect_reason reason = disconnect_reason::none;
+  std::string text;
+
+  void on_phase(connect_phase phase) override { phases += std::string(phases.empty() ? "" : " ") + phase_name(phase); }
+  void on_ready_to_publish() override {
+    is_ready = true;
+    if (publishes) output->publish();
+  }
+  void on_published() override { is_published = true; }
+  void on_writable() override { ++writable_calls; }
+  void on_failed(disconnect_reason why, std::string_view words) override {
+    is_over = true;
+    reason = why;
+    text = words;
+  }
+};
+
+/// What the server took, in order.
+struct taken_tags final : rtmp_server_listener {
+  std::vector<uint32_t> times;
+  std::vector<size_t> sizes;
+  void on_tag(const rtmp_stream_stats&, const received_tag& tag) override {
+    times.push_back(tag.timestamp_ms);
+    sizes.push_back(tag.payload.size());
+  }
+};
+
+struct publisher_bench {
+  simulation world;
+  simulated_loop loop{world};
+  memory_network network{world};
+  memory_resolver names{network};
+  memory_host& host = network.add_host("server", {"10.0.0.1"});
+  taken_tags taken;
+  rtmp_server server{loop, network, server_options(), &taken};
+  native_publisher_factory factory{loop, network, names};
+  listening_session heard;
+  std::unique_ptr<publisher> subject;
+  tag_pool pool;
+
+  static rtmp_server_options server_options() {
+    rtmp_server_options options;
+    options.listen = *parse_endpoint("10.0.0.1", 1935);
+    return options;
+  }
+  publisher_bench() { EXPECT_TRUE(server.start().has_value()); }
+
+  void make(const char* url = "rtmp://server/live/secretkey") {
+    publish_target target;
+    target.url = *stream_url::parse(url);
+    heard = listening_session{};
+    subject = factory.make(target, heard);
+    heard.output = subject.get();
+  }
+  void start(const char* url = "rtmp://server/live/secretkey") {
+    make(url);
+    subject->start();
+  }
+  void publish() {
+    start();
+    world.run_for(milliseconds(200));
+    ASSERT_TRUE(heard.is_published) << heard.text;
+  }
+  outgoing_tag picture(size_t bytes, uint32_t time_ms) {
+    auto made = pool.make(bytes);
+    std::fill(made.body, made.body + bytes, uint8_t{0x11});
+    made.tag->kind = tag_kind::video;
+    made.tag->codec = codec_id::h264;
+    made.tag->heads[0].size = made.tag->heads[1].size = 5;
+    made.tag->heads[0].bytes = made.tag->heads[1].bytes = {0x27, 1, 0, 0, 0};
+    return {made.tag, time_ms};
+  }
+};
+
+TEST(native_publisher, goes_through_its_phases_and_publishes) {
+  publisher_bench bench;
+  bench.publish();
+  EXPECT_EQ(bench.heard.phases, "tcp handshake connect publish");
+  EXPECT_EQ(bench.server.live_streams(), 1u);
+  EXPECT_EQ(bench.server.streams().front().name, "secretkey");
+}
+
+TEST(native_publisher, holds_publish_until_it_is_told) {
+  publisher_bench bench;
+  bench.make();
+  bench.heard.publishes = false;
+  bench.subject->start();
+  bench.world.run_for(seconds(10));
+  EXPECT_TRUE(bench.heard.is_ready);
+  EXPECT_FALSE(bench.heard.is_published);
+  bench.subject->publish();
+  bench.world.run_for(milliseconds(100));
+  EXPECT_TRUE(bench.heard.is_published);
+}
+
+TEST(native_publisher, delivers_tags_whole_and_in_order_through_a_small_buffer) {
+  publisher_bench bench;
+  bench.network.send_buffer_bytes = 20'000;
+  bench.network.receive_buffer_bytes = 20'000;
+  bench.publish();
+  std::vector<outgoing_tag> tags;
+  for (uint32_t i = 0; i < 100; ++i) tags.push_back(bench.picture(1 + i * 1500, i * 40));
+  size_t next = 0;
+  for (int turn = 0; turn < 10'000 && next < tags.size(); ++turn) {
+    next += bench.subject->write(tags.data() + next, tags.size() - next, video_dialect::enhanced);
+    bench.world.run_for(milliseconds(1));
+  }
+  bench.world.run_for(seconds(1));
+  EXPECT_TRUE(bench.subject->is_drained());
+  ASSERT_EQ(bench.taken.sizes.size(), tags.size());
+  for (uint32_t i = 0; i < tags.size(); ++i) {
+    EXPECT_EQ(bench.taken.sizes[i], 1 + i * 1500 + 5);
+    EXPECT_EQ(bench.taken.times[i], i * 40);
+  }
+  EXPECT_GT(bench.heard.writable_calls, 0u);
+}
+
+TEST(native_publisher, leaves_tags_that_it_could_not_begin_to_the_caller) {
+  publisher_bench bench;
+  bench.network.send_buffer_bytes = 10'000;
+  bench.network.receive_buffer_bytes = 10'000;
+  bench.publish();
+  std::vector<outgoing_tag> tags;
+  for (uint32_t i = 0; i < 10; ++i) tags.push_back(bench.picture(6'000, i));
+  const size_t taken = bench.subject->write(tags.data(), tags.size(), video_dialect::enhanced);
+  EXPECT_EQ(taken, 2u) << "one whole, one begun";
+  EXPECT_GT(bench.subject->pending_bytes(), 0u);
+  EXPECT_FALSE(bench.subject->is_drained());
+  EXPECT_EQ(bench.subject->write(tags.data() + 2, 8, video_dialect::enhanced), 0u) << "until on_writable";
+}
+
+TEST(native_publisher, says_with_a_reason_and_without_the_key_how_it_failed) {
+  struct failing_case {
+    const char* name;
+    void (*prepare)(publisher_bench&);
+    disconnect_reason reason;
+    duration within;
+  };
+  const failing_case cases[] = {
+      {"no such host", [](publisher_bench& b) { b.host.dns = dns_behaviour::no_such_host; },
+       disconnect_reason::dns_failed, seconds(1)},
+      {"silent dns", [](publisher_bench& b) { b.host.dns = dns_behaviour::silent; }, disconnect_reason::dns_failed,
+       milliseconds(5010)},
+      {"refused", [](publisher_bench& b) { b.server.stop(); }, disconnect_reason::connect_refused, seconds(1)},
+      {"black hole", [](publisher_bench& b) { b.host.blackhole_connects = true; }, disconnect_reason::connect_timeout,
+       milliseconds(5100)},
+      {"silent after accept",
+       [](publisher_bench& b) {
+         rtmp_server_faults faults;
+         faults.silent_after_accept = true;
+         b.server.set_faults(faults);
+       },
+       disconnect_reason::handshake_timeout, milliseconds(5100)},
+      {"silent after connect",
+       [](publisher_bench& b) {
+         rtmp_server_faults faults;
+         faults.silent_after_connect = true;
+         b.server.set_faults(faults);
+       },
+       disconnect_reason::handshake_timeout, milliseconds(5100)},
+      {"name in use",
+       [](publisher_bench& b) {
+         rtmp_server_faults faults;
+         faults.bad_name = true;
+         b.server.set_faults(faults);
+       },
+       disconnect_reason::name_in_use, seconds(1)},
+      {"connect denied",
+       [](publisher_bench& b) {
+         rtmp_server_faults faults;
+         faults.deny_connect = true;
+         b.server.set_faults(faults);
+       },
+       disconnect_reason::denied, seconds(1)},
+      {"publish denied",
+       [](publisher_bench& b) {
+         rtmp_server_faults faults;
+         faults.deny_publish = true;
+         b.server.set_faults(faults);
+       },
+       disconnect_reason::denied, seconds(1)},
+      {"garbage",
+       [](publisher_bench& b) {
+         rtmp_server_faults faults;
+         faults.garbage_after_handshake = true;
+         b.server.set_faults(faults);
+       },
+       disconnect_reason::protocol_violation, seconds(1)},
+      {"closed after start",
+       [](publisher_bench& b) {
+         rtmp_server_faults faults;
+         faults.close_after_start = true;
+         b.server.set_faults(faults);
+       },
+       disconnect_reason::closed_by_server, seconds(1)},
+  };
+  for (const failing_case& each : cases) {
+    SCOPED_TRACE(each.name);
+    publisher_bench bench;
+    each.prepare(bench);
+    bench.start();
+    EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_over; }, each.within));
+    EXPECT_STREQ(reason_name(bench.heard.reason), reason_name(each.reason));
+    EXPECT_FALSE(bench.heard.text.empty());
+    EXPECT_EQ(bench.heard.text.find("secret"), std::string::npos) << bench.heard.text;
+  }
+}
+
+TEST(native_publisher, tries_every_address_within_the_tcp_deadline) {
+  publisher_bench bench;
+  bench.network.add_host("dead", {"10.0.0.9"}).blackhole_connects = true;
+  bench.network.add_host("both", {"10.0.0.9", "10.0.0.1"});
+  bench.start("rtmp://both/live/k");
+  EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_published; }, milliseconds(2800)));
+}
+
+TEST(native_publisher, uses_the_last_good_address_when_dns_falls_silent_but_not_when_the_name_is_gone) {
+  publisher_bench bench;
+  bench.publish();
+  bench.subject.reset();
+  bench.host.dns = dns_behaviour::silent;
+  bench.start();
+  bench.world.run_for(milliseconds(5200));
+  EXPECT_TRUE(bench.heard.is_published);
+  bench.subject.reset();
+  bench.host.dns = dns_behaviour::no_such_host;
+  bench.start();
+  bench.world.run_for(milliseconds(5200));
+  EXPECT_EQ(bench.heard.reason, disconnect_reason::dns_failed);
+}
+
+TEST(native_publisher, obeys_a_kick) {
+  publisher_bench bench;
+  bench.publish();
+  EXPECT_EQ(bench.server.unpublish("live", ""), 1u);
+  bench.world.run_for(milliseconds(100));
+  EXPECT_EQ(bench.heard.reason, disconnect_reason::closed_by_server);
+}
+
+TEST(native_publisher, reports_a_reset_connection) {
+  publisher_bench bench;
+  bench.publish();
+  bench.network.reset_connections(bench.host);
+  bench.world.run_for(milliseconds(100));
+  EXPECT_EQ(bench.heard.reason, disconnect_reason::connection_reset);
+}
+
+TEST(native_publisher, unpublishes_and_ends_with_the_servers_confirmation) {
+  publisher_bench bench;
+  bench.publish();
+  bench.subject->stop(seconds(2));
+  EXPECT_FALSE(bench.heard.is_over) << "never from inside the call";
+  EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_over; }, milliseconds(100)));
+  EXPECT_EQ(bench.heard.reason, disconnect_reason::user_request);
+  EXPECT_EQ(bench.server.live_streams(), 0u);
+}
+
+TEST(native_publisher, stops_within_the_deadline_whatever_it_waits_for) {
+  struct stop_case {
+    const char* name;
+    void (*prepare)(publisher_bench&);
+    duration run_before;
+  };
+  const stop_case cases[] = {
+      {"silent dns", [](publisher_bench& b) { b.host.dns = dns_behaviour::silent; }, seconds(1)},
+      {"black hole", [](publisher_bench& b) { b.host.blackhole_connects = true; }, seconds(1)},
+      {"stalled server", [](publisher_bench&) {}, seconds(1)},
+  };
+  for (const stop_case& each : cases) {
+    SCOPED_TRACE(each.name);
+    publisher_bench bench;
+    each.prepare(bench);
+    bench.start();
+    bench.world.run_for(each.run_before);
+    bench.host.stop_delivering = true;
+    bench.subject->stop(seconds(1));
+    EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_over; }, milliseconds(1010)));
+    EXPECT_EQ(bench.heard.reason, disconnect_reason::user_request);
+  }
+}
+
+TEST(native_publisher, refuses_schemes_that_it_does_not_speak) {
+  publisher_bench bench;
+  bench.start("rtmps://server/live/k");
+  bench.world.run_for(milliseconds(1));
+  EXPECT_EQ(bench.heard.reason, disconnect_reason::bad_url);
+}
+
+TEST(address_book, forgets_the_first_host_when_it_is_full) {
+  address_book book;
+  for (size_t i = 0; i <= address_book::max_hosts; ++i) {
+    book.remember("host" + std::to_string(i), {*parse_endpoint("10.0.0.1", 1)});
+  }
+  EXPECT_TRUE(book.recall("host0", 1935).empty());
+  ASSERT_EQ(book.recall("host1", 1935).size(), 1u);
+  EXPECT_EQ(book.recall("host1", 1935)[0].port, 1935);
+}
+
+}  // namespace
+}  // namespace campush
