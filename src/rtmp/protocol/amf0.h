@@ -10,7 +10,18 @@
 
 namespace campush {
 
-enum class amf0_type : uint8_t { number, boolean, string, object, null, undefined, ecma_array, strict_array, date, unsupported };
+enum class amf0_type : uint8_t {
+  number,
+  boolean,
+  string,
+  object,
+  null,
+  undefined,
+  ecma_array,
+  strict_array,
+  date,
+  unsupported
+};
 
 /// One AMF0 value as a tree. Objects and ECMA arrays keep the order of their properties; strict arrays use empty names.
 /// Thread: any-thread (a value type).
@@ -40,7 +51,7 @@ struct amf0_value {
 
 struct amf0_limits {
   uint32_t max_depth = 8;
-  uint32_t max_values = 1024;       ///< in one message
+  uint32_t max_values = 1024;  ///< in one message
   uint32_t max_string_bytes = 16 * 1024;
 };
 

@@ -10,7 +10,7 @@ namespace campush {
 
 /// What one peer may make us hold or do. Defaults fit a publisher, which receives little.
 struct chunk_limits {
-  uint32_t max_message_bytes = 64 * 1024;   ///< one message
+  uint32_t max_message_bytes = 64 * 1024;  ///< one message
   uint32_t max_chunk_size = 16 * 1024 * 1024;
   uint32_t max_chunk_streams = 16;
   uint32_t max_pending_bytes = 256 * 1024;  ///< all unfinished messages together

@@ -9,7 +9,7 @@ namespace campush {
 
 struct server_dialogue_options {
   chunk_limits limits{16 * 1024 * 1024, 16 * 1024 * 1024, 64, 32 * 1024 * 1024};
-  uint32_t chunk_size = 4096;          ///< announced to the client
+  uint32_t chunk_size = 4096;  ///< announced to the client
   uint32_t window_ack_bytes = 2500000;
   uint64_t handshake_seed = 0;
   /// Acknowledges each half window of the client's. Off for tests of clients that wait: send_acknowledgement() then.
@@ -19,9 +19,9 @@ struct server_dialogue_options {
 /// Answer to a connect or publish request. A refused request carries the code and text of the onStatus or _error.
 struct dialogue_verdict {
   bool is_accepted = true;
-  std::string code;         ///< e.g. NetStream.Publish.BadName; empty: the usual one
+  std::string code;  ///< e.g. NetStream.Publish.BadName; empty: the usual one
   std::string description;
-  bool closes = false;      ///< the caller should close once pending output is sent
+  bool closes = false;  ///< the caller should close once pending output is sent
 };
 
 /// What a publishing client asks for. All views are borrowed for the call.
