@@ -56,7 +56,6 @@ std::vector<std::string> split_pointer(std::string_view pointer) {
 /// A handler is told of a token after it was taken (containers: before), so that starts are found backwards from there.
 class text_walker {
  public:
-  using Ch = char;
   text_walker(std::string_view text, const json::MemoryStream& stream) : m_text(text), m_stream(stream) {}
   void want(std::vector<std::string> tokens) { m_wanted = std::move(tokens); }
 

@@ -113,15 +113,16 @@ void set_unknown_sections_aside(const load_context& context, json_tree& root) {
   if (!root.IsObject()) return;
   std::vector<std::string> known = top_level_keys();
   known.emplace_back("$schema");
-  for (auto member = root.MemberBegin(); member != root.MemberEnd();) {
-    const std::string key(text_of(member->name));
+  json_value kept(campush_config_rapidjson::kObjectType);
+  for (auto& member : root.GetObject()) {
+    const std::string key(text_of(member.name));
     if (std::find(known.begin(), known.end(), key) != known.end()) {
-      ++member;
-      continue;
+      kept.AddMember(member.name, member.value, root.GetAllocator());
+    } else {
+      context.warn(child_pointer("", key), "unknown section, ignored" + suggestion(key, known));
     }
-    context.warn(child_pointer("", key), "unknown section, ignored" + suggestion(key, known));
-    member = root.EraseMember(member);
   }
+  static_cast<json_value&>(root) = kept;
 }
 
 result<system_config> load_checked(std::string text, const std::string& base_dir, const std::string& name) {
