@@ -1,0 +1,87 @@
+#include "app/process_lock.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace campush {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct process_lock_test : ::testing::Test {
+  process_lock_test() {
+    std::string pattern = ::testing::TempDir() + "campush-lock-XXXXXX";
+    folder = ::mkdtemp(pattern.data());
+  }
+  ~process_lock_test() override { std::filesystem::remove_all(folder); }
+  std::string folder;
+};
+
+TEST_F(process_lock_test, second_holder_is_told_the_pid) {
+  const auto first = process_lock::acquire(folder);
+  ASSERT_TRUE(first) << first.error().message;
+  const auto second = process_lock::acquire(folder);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, error_code::busy);
+  EXPECT_THAT(second.error().message, StartsWith("already running, pid " + std::to_string(::getpid())));
+}
+
+TEST_F(process_lock_test, is_free_again_after_its_holder) {
+  { ASSERT_TRUE(process_lock::acquire(folder)); }
+  EXPECT_TRUE(process_lock::acquire(folder));
+}
+
+TEST_F(process_lock_test, a_leftover_file_of_a_dead_process_does_not_lock) {
+  std::ofstream(folder + "/campush.lock") << "999999\n";
+  EXPECT_TRUE(process_lock::acquire(folder));
+}
+
+TEST_F(process_lock_test, does_not_follow_a_link) {
+  ASSERT_EQ(::symlink("/etc/passwd", (folder + "/campush.lock").c_str()), 0);
+  EXPECT_FALSE(process_lock::acquire(folder));
+}
+
+TEST_F(process_lock_test, a_missing_folder_is_made) {
+  const auto chosen = choose_state_folder(folder + "/a/b");
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(chosen->path, folder + "/a/b");
+  EXPECT_EQ(chosen->warning, "");
+  EXPECT_TRUE(std::filesystem::is_directory(folder + "/a/b"));
+}
+
+TEST_F(process_lock_test, a_folder_that_cannot_be_written_is_replaced_with_one_warning) {
+  ::setenv("XDG_STATE_HOME", folder.c_str(), 1);
+  const auto chosen = choose_state_folder("/proc/campush");
+  ::unsetenv("XDG_STATE_HOME");
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(chosen->path, folder + "/campush");
+  EXPECT_THAT(chosen->warning, HasSubstr("/proc/campush cannot be written, using " + folder));
+}
+
+TEST_F(process_lock_test, falls_back_to_the_temporary_folder_of_the_user) {
+  ::unsetenv("XDG_STATE_HOME");
+  ::setenv("TMPDIR", folder.c_str(), 1);
+  const auto chosen = choose_state_folder("/proc/campush");
+  ::unsetenv("TMPDIR");
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(chosen->path, folder + "/campush-" + std::to_string(::geteuid()));
+}
+
+TEST_F(process_lock_test, says_so_when_nothing_can_be_written) {
+  ::unsetenv("XDG_STATE_HOME");
+  ::setenv("TMPDIR", "/proc", 1);
+  const auto chosen = choose_state_folder("/proc/campush");
+  ::unsetenv("TMPDIR");
+  ASSERT_FALSE(chosen);
+  EXPECT_THAT(chosen.error().message, HasSubstr("/proc/campush"));
+}
+
+}  // namespace
+}  // namespace campush
