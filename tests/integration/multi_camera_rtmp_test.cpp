@@ -1,0 +1,286 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "integration/multi_camera.h"
+#include "net/memory_network.h"
+#include "net/simulated_loop.h"
+#include "rtmp/native_publisher.h"
+#include "util/log.h"
+
+namespace campush {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using namespace test;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr duration simulated_span = minutes(10);
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr duration simulated_span = minutes(10);
+#else
+constexpr duration simulated_span = minutes(120);
+#endif
+#else
+constexpr duration simulated_span = minutes(120);
+#endif
+
+/// One machine with one RTMP server in the simulated network.
+struct simulated_server {
+  memory_host& host;
+  rtmp_server server;
+
+  static rtmp_server_options options(const std::string& address) {
+    rtmp_server_options options;
+    options.listen = *parse_endpoint(address, 1935);
+    options.max_ended_streams = 100'000;
+    return options;
+  }
+  simulated_server(event_loop& loop, memory_network& network, const std::string& name, const std::string& address)
+      : host(network.add_host(name, {address})), server(loop, network, options(address)) {
+    EXPECT_TRUE(server.start().has_value());
+  }
+  void heal() {
+    host.is_down = host.blackhole_connects = host.stop_delivering = false;
+    host.dns = dns_behaviour::answers;
+    host.rate_bytes_per_s = 0;
+    host.loss = 0;
+    server.set_faults({});
+    if (!server.is_listening()) {
+      server.stop();
+      EXPECT_TRUE(server.start().has_value());
+    }
+  }
+};
+
+/// Cameras, manager, network and servers of one simulation.
+class simulated_site {
+ public:
+  simulation world;
+  simulated_loop loop{world};
+  memory_network network{world};
+  memory_resolver names{network};
+  native_publisher_factory publishers{loop, network, names};
+  std::vector<std::unique_ptr<simulated_server>> servers;
+  std::unique_ptr<multi_session_manager> sessions =
+      std::make_unique<multi_session_manager>(std::vector<loop_services>{{&loop, &publishers}}, media_stream_options{});
+  std::vector<std::unique_ptr<camera_instance>> cameras;
+
+  explicit simulated_site(size_t server_count) {
+    for (size_t i = 0; i < server_count; ++i) {
+      const std::string number = std::to_string(i);
+      servers.push_back(
+          std::make_unique<simulated_server>(loop, network, "s" + number, "10.0.0." + std::to_string(i + 1)));
+    }
+  }
+  ~simulated_site() {
+    for (auto& camera : cameras) camera->stop();
+    sessions.reset();
+  }
+  void add_camera(const camera_config& config) {
+    cameras.push_back(
+        std::make_unique<camera_instance>(config, world.time(), default_source_factory(), attach_to(*sessions)));
+    cameras.back()->start(capture_drive::stepped);
+  }
+  void start_cameras() { m_capture->arm_after(duration(0)); }
+  void create(const session_config& config) {
+    const auto made = sessions->create_session(config);
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+  }
+  /// Every session, or the first one that is not connected.
+  std::string not_connected() const {
+    for (const session_status& status : sessions->status()) {
+      if (status.state == session_state::connected && status.is_acknowledging) continue;
+      return std::string(status.url.view()) + " " + state_name(status.state) + " " + reason_name(status.reason);
+    }
+    return {};
+  }
+  picture_totals pictures() const {
+    picture_totals totals;
+    for (const auto& each : servers) totals.add(each->server);
+    return totals;
+  }
+
+ private:
+  void step_cameras() {
+    time_point next = time_point::max();
+    for (auto& camera : cameras) next = std::min(next, camera->run_step());
+    if (next != time_point::max()) m_capture->arm_at(next);
+  }
+  std::unique_ptr<loop_timer> m_capture = loop.make_timer([this] { step_cameras(); });
+};
+
+/// What can happen to a server, one at a time, for a while.
+void harm(simulated_site& site, simulated_server& victim, seeded_random& random) {
+  rtmp_server_faults faults;
+  switch (random.between(0, 11)) {
+    case 0:
+    case 1:
+    case 2: victim.server.stop(); break;
+    case 3: victim.server.kill_all_connections(); break;
+    case 4: site.network.reset_connections(victim.host); break;
+    case 5: victim.host.stop_delivering = true; break;
+    case 6:
+      victim.host.dns = dns_behaviour::silent;
+      victim.server.kill_all_connections();
+      break;
+    case 7:
+      victim.host.blackhole_connects = true;
+      site.network.reset_connections(victim.host);
+      break;
+    case 8: victim.host.is_down = true; break;
+    case 9:
+      faults.silent_after_connect = true;
+      victim.server.set_faults(faults);
+      victim.server.kill_all_connections();
+      break;
+    case 10: victim.host.rate_bytes_per_s = 3'000; break;
+    case 11: victim.server.unpublish("live", ""); break;
+    default: break;
+  }
+}
+
+TEST(multi_camera_rtmp, sessions_survive_hours_of_dying_servers_and_no_picture_misses_its_reference) {
+  const char* const given = std::getenv("CAMPUSH_SIMULATION_SEED");
+  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 20260807;
+  SCOPED_TRACE("CAMPUSH_SIMULATION_SEED=" + std::to_string(seed));
+  set_log_level(log_level::error);
+  seeded_random random(seed);
+  simulated_site site(4);
+  for (uint32_t camera = 0; camera < camera_count; ++camera) {
+    site.add_camera(tiny_camera(camera));
+    for (uint32_t stream = 0; stream < streams_per_camera; ++stream) {
+      for (uint32_t destination = 0; destination < destination_count; ++destination) {
+        session_config config;
+        config.camera_id = camera;
+        config.stream_id = stream;
+        config.stream_name = stream == 0 ? "main" : "sub";
+        config.destination = destination == 0 ? "default" : "second";
+        config.device_id = "cam-" + std::to_string(camera);
+        const std::string path = "/live/cam{camera_id}_{stream_name}";
+        const uint32_t first = destination * 2;
+        config.urls = {url_entry("rtmp://s" + std::to_string(first) + path),
+                       url_entry("rtmp://s" + std::to_string(first + 1) + path)};
+        config.retry_policy.max_attempts = 0;
+        config.failback.after = seconds(60);
+        site.create(config);
+      }
+    }
+  }
+  site.start_cameras();
+  site.world.run_for(seconds(5));
+  EXPECT_EQ(site.not_connected(), "");
+
+  const time_point end = site.world.now() + simulated_span;
+  while (site.world.now() < end) {
+    simulated_server& victim = *site.servers[random.between(0, site.servers.size() - 1)];
+    harm(site, victim, random);
+    site.world.run_for(milliseconds(random.between(100, 40'000)));
+    victim.heal();
+    site.world.run_for(milliseconds(random.between(100, 30'000)));
+  }
+  for (auto& each : site.servers) each->heal();
+  site.world.run_for(minutes(5));
+
+  EXPECT_EQ(site.not_connected(), "");
+  const picture_totals totals = site.pictures();
+  EXPECT_EQ(totals.missing_references, 0u);
+  EXPECT_EQ(totals.backward_steps, 0u);
+  EXPECT_GT(totals.publishes, 16u);
+  uint64_t faults_seen = 0, congestion_drops = 0;
+  for (const session_status& status : site.sessions->status()) {
+    faults_seen += status.errors;
+    for (const auto& kind : status.dropped.count) {
+      for (const drop_reason reason : {drop_reason::congestion, drop_reason::flush, drop_reason::disposable}) {
+        congestion_drops += kind[static_cast<size_t>(reason)];
+      }
+    }
+  }
+  EXPECT_GT(congestion_drops, 0u) << "slow servers must have made queues drop";
+  for (const stream_status& stream : site.sessions->streams()) {
+    EXPECT_LT(stream.pool.bytes_held, 4u << 20) << "the storage of tags grows";
+    EXPECT_EQ(stream.counters.ring_overflows, 0u);
+  }
+  EXPECT_GT(faults_seen, 16u);
+  RecordProperty("publishes", static_cast<int>(totals.publishes));
+  RecordProperty("pictures", static_cast<int>(totals.pictures));
+  RecordProperty("errors", static_cast<int>(faults_seen));
+
+  EXPECT_LE(site.network.open_connections(), 16u + 1) << "a probe may be under way";
+  bool is_down = false;
+  site.sessions->shutdown(seconds(2), [&] { is_down = true; });
+  EXPECT_TRUE(site.world.run_until_true([&] { return is_down; }, seconds(2)));
+  site.world.run_for(seconds(1));
+  EXPECT_EQ(site.network.open_connections(), 0u);
+  for (const auto& each : site.servers) EXPECT_EQ(each->server.live_streams(), 0u);
+}
+
+TEST(multi_camera_rtmp, walks_primary_backup_backup_and_starts_each_with_a_keyframe) {
+  simulated_site site(3);
+  site.add_camera(tiny_camera(0));
+  session_config config;
+  config.urls = {"rtmp://s0/live/x", "rtmp://s1/live/x", "rtmp://s2/live/x"};
+  site.create(config);
+  site.start_cameras();
+  site.world.run_for(seconds(5));
+  EXPECT_EQ(site.servers[0]->server.live_streams(), 1u);
+  for (size_t i = 0; i < 2; ++i) {
+    const time_point killed_at = site.world.now();
+    site.servers[i]->server.stop();
+    rtmp_server& next = site.servers[i + 1]->server;
+    const auto has_keyframe = [&next] { return next.live_streams() == 1 && next.streams().front().keyframes > 0; };
+    EXPECT_TRUE(site.world.run_until_true(has_keyframe, milliseconds(250)));
+    RecordProperty("failover_" + std::to_string(i + 1) + "_us",
+                   static_cast<int>((site.world.now() - killed_at).count()));
+    site.world.run_for(seconds(5));
+  }
+  EXPECT_EQ(site.sessions->status().front().url_index, 2u);
+  EXPECT_EQ(site.pictures().missing_references, 0u);
+}
+
+TEST(multi_camera_rtmp, shuts_down_within_2_s_under_silent_dns_and_stalled_servers) {
+  simulated_site site(3);
+  for (uint32_t i = 0; i < 3; ++i) site.add_camera(tiny_camera(i));
+  for (uint32_t i = 0; i < 3; ++i) {
+    session_config config;
+    config.camera_id = i;
+    config.urls = {url_entry("rtmp://s" + std::to_string(i) + "/live/x")};
+    site.create(config);
+  }
+  site.servers[0]->host.dns = dns_behaviour::silent;
+  site.start_cameras();
+  site.world.run_for(seconds(3));
+  site.servers[1]->host.stop_delivering = true;
+  site.world.run_for(seconds(3));
+  bool is_down = false;
+  site.sessions->shutdown(seconds(2), [&] { is_down = true; });
+  EXPECT_TRUE(site.world.run_until_true([&] { return is_down; }, seconds(2)));
+}
+
+TEST(multi_camera_rtmp, a_camera_restart_touches_no_other_session) {
+  simulated_site site(1);
+  for (uint32_t i = 0; i < 2; ++i) {
+    site.add_camera(tiny_camera(i));
+    session_config config;
+    config.camera_id = i;
+    config.urls = {url_entry("rtmp://s0/live/cam" + std::to_string(i))};
+    site.create(config);
+  }
+  site.start_cameras();
+  site.world.run_for(seconds(5));
+  site.cameras[0]->stop();
+  site.cameras.erase(site.cameras.begin());
+  site.world.run_for(seconds(2));
+  site.add_camera(tiny_camera(0));
+  site.start_cameras();
+  site.world.run_for(seconds(10));
+  EXPECT_EQ(site.not_connected(), "");
+  for (const session_status& status : site.sessions->status()) EXPECT_EQ(status.connects, 1u);
+  EXPECT_EQ(site.pictures().missing_references, 0u);
+}
+
+}  // namespace
+}  // namespace campush
