@@ -25,7 +25,7 @@ ENCODER_TYPES = tuple(f"{codec}_{control}" for codec in ("H264", "H265") for con
 ENCODER_ALIASES = {"H264": "H264_CBR", "H265": "H265_CBR"}
 # Old key, new key, smallest and largest value.
 ENCODER_NUMBERS = (("w", "width", 16, 16384), ("h", "height", 16, 16384), ("fr", "framerate", 1, 240),
-                   ("bitrate", "bitrate", 1, 200000))
+                   ("bitrate", "bitrate", 16, 200000))
 STREAM_NAMES = ("main", "sub")
 # What a template can say of the two streams of one camera.
 TEMPLATE_TOKENS = {STREAM_NAMES: "{stream_name}", ("0", "1"): "{stream_id}"}
