@@ -1,5 +1,6 @@
 # Shared by the scripts in this folder; to be sourced, with `top` set to the repository's root.
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # top: see above
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }
