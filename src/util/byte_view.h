@@ -46,6 +46,8 @@ class byte_view {
 };
 
 bool operator==(byte_view left, byte_view right) noexcept;
-inline bool operator!=(byte_view left, byte_view right) noexcept { return !(left == right); }
+inline bool operator!=(byte_view left, byte_view right) noexcept {
+  return !(left == right);
+}
 
 }  // namespace campush

@@ -48,14 +48,24 @@ namespace {
 
 error_code code_of_errno(int errno_value) noexcept {
   switch (errno_value) {
-    case ENOENT: case ENODEV: case ENXIO: return error_code::not_found;
-    case EACCES: case EPERM: case EROFS: return error_code::permission_denied;
-    case EEXIST: case EADDRINUSE: return error_code::already_exists;
+    case ENOENT:
+    case ENODEV:
+    case ENXIO: return error_code::not_found;
+    case EACCES:
+    case EPERM:
+    case EROFS: return error_code::permission_denied;
+    case EEXIST:
+    case EADDRINUSE: return error_code::already_exists;
     case ETIMEDOUT: return error_code::timed_out;
     case ECANCELED: return error_code::cancelled;
     case ECONNREFUSED: return error_code::connection_refused;
-    case EHOSTUNREACH: case ENETUNREACH: case ENETDOWN: case EADDRNOTAVAIL: return error_code::unreachable;
-    case ECONNRESET: case EPIPE: case ECONNABORTED: return error_code::connection_reset;
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EADDRNOTAVAIL: return error_code::unreachable;
+    case ECONNRESET:
+    case EPIPE:
+    case ECONNABORTED: return error_code::connection_reset;
     case EBUSY: return error_code::busy;
     case EINVAL: return error_code::invalid_argument;
     default: return error_code::io_failed;
