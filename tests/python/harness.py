@@ -160,7 +160,7 @@ class case(unittest.TestCase):
         text = ""
         for log in sorted(self.path.glob("*.log")):
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
-            text += f"--- {log.name}\n" + "\n".join(lines) + "\n"
+            text += "\n".join([f"--- {log.name}", *(line[:400] for line in lines if '"second"' not in line), ""])
         return text
 
 
@@ -299,6 +299,43 @@ rtmp {{ access_log off; server {{ listen 127.0.0.1:{self.port};
         """The newest one."""
         found = sorted(self.recordings.glob(f"{name}-*.flv"), key=lambda path: path.stat().st_mtime)
         return found[-1] if found else None
+
+
+class sink:
+    """campush-sink on a port of its own, its report read as JSON."""
+
+    def __init__(self, test, *options, name="sink", port=0):
+        require("campush-sink")
+        self.test, self.name, self.port = test, name, port
+        self.records = test.path / f"{name}_rec"
+        self.start(*options)
+
+    def start(self, *options):
+        """Again on the same port, for another fault or none."""
+        log = self.test.path / f"{self.name}.log"
+        self.seen = log.stat().st_size if log.exists() else 0
+        self.child = self.test.start(self.name, [CAMPUSH_SINK, "--listen", f"127.0.0.1:{self.port}", "--json", "--record",
+                                                 self.records, *options])
+        self.port = self.until("listening")["port"]
+
+    def restart(self, *options):
+        self.child.kill()
+        self.start(*options)
+
+    def events(self, kind):
+        lines = self.child.log_path.read_bytes()[self.seen:].decode(errors="replace").split("\n")[:-1]
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+    def until(self, kind, wanted=lambda event: True, seconds=15):
+        """The newest event of this kind that is as wanted."""
+        return eventually(f"the sink's {kind}", lambda: next(filter(wanted, reversed(self.events(kind))), None), seconds)
+
+    def until_closed(self, seconds=20):
+        """Stats of the stream that ended, its recording among them."""
+        return self.until("close", seconds=seconds)
+
+    def url(self, name, application="live"):
+        return f"rtmp://127.0.0.1:{self.port}/{application}/{name}"
 
 
 class case_result(unittest.TextTestResult):

@@ -266,3 +266,11 @@ def check_times(test, sent, received, first_picture, first_sound):
     test.assertLess(abs(offset), 40, "ms between picture and sound")
     test.assertLess(max(video) - min(video), 40)
     test.assertLess(max(audio) - min(audio), 40)
+
+
+def amf_number(script, name):
+    """A number property of onMetaData."""
+    key = struct.pack(">H", len(name)) + name.encode()
+    at = script.find(key)
+    assert at >= 0 and script[at + len(key)] == 0, f"no number {name}"
+    return struct.unpack_from(">d", script, at + len(key) + 1)[0]
