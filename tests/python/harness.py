@@ -316,7 +316,8 @@ class sink:
         self.seen = log.stat().st_size if log.exists() else 0
         self.child = self.test.start(self.name, [CAMPUSH_SINK, "--listen", f"127.0.0.1:{self.port}", "--json", "--record",
                                                  self.records, *options])
-        self.port = self.until("listening")["port"]
+        listening = self.until("listening")
+        self.port = listening["port"] or self.port
 
     def restart(self, *options):
         self.child.kill()
