@@ -97,16 +97,21 @@ time_point memory_pipe::arrival_time(time_point left, const path& line) {
 
 size_t memory_pipe::write(const byte_view* parts, size_t count, time_point now, const path& line) {
   size_t taken = 0;
-  for (size_t i = 0; i < count; ++i) {
-    for (size_t offset = 0; offset < parts[i].size();) {
-      const size_t some = static_cast<size_t>(std::min<uint64_t>(parts[i].size() - offset, room()));
-      if (some == 0) return taken;
-      m_bytes.push_all(parts[i].data() + offset, some);
+  size_t part = 0;
+  size_t offset = 0;
+  // All that there is room for, then one send: what the line takes makes room for more.
+  while (part < count && room() > 0) {
+    while (part < count && room() > 0) {
+      const size_t some = static_cast<size_t>(std::min<uint64_t>(parts[part].size() - offset, room()));
+      m_bytes.push_all(parts[part].data() + offset, some);
       m_written += some;
       offset += some;
       taken += some;
-      send(now, line);
+      if (offset < parts[part].size()) break;
+      ++part;
+      offset = 0;
     }
+    send(now, line);
   }
   return taken;
 }

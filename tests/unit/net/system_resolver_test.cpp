@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <cstdlib>
 #include <map>
 #include <thread>
 
@@ -222,6 +223,33 @@ TEST_F(system_resolver_test, lets_the_callback_give_up_its_own_query) {
     m_answers.emplace_back("once");
   });
   ASSERT_TRUE(run_until_answers(1));
+}
+
+[[noreturn]] void exit_while_a_worker_hangs() {
+  name_service* const names = new name_service;
+  auto* const pool = new lookup_pool([names](const std::string& host) { return names->look_up(host); }, 8);
+  asio_event_loop loop;
+  system_resolver resolver(loop, std::shared_ptr<lookup_pool>(pool));
+  const auto query = resolver.resolve("silent.example", 1935, [](auto) {});
+  names->wait_for_blocked(1);
+  std::exit(7);
+}
+
+TEST(lookup_pool_death_test, lets_the_process_exit_while_a_worker_hangs) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(exit_while_a_worker_hangs(), ::testing::ExitedWithCode(7), "");
+}
+
+TEST(lookup_pool_death_test, shortens_the_name_service_s_patience_unless_the_user_set_it) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto exit_with = [](const char* set_by_user, const std::string& expected) {
+    ::unsetenv("RES_OPTIONS");
+    if (set_by_user != nullptr) ::setenv("RES_OPTIONS", set_by_user, 1);
+    static_cast<void>(lookup_pool::of_process());
+    std::exit(::getenv("RES_OPTIONS") == expected ? 0 : 1);
+  };
+  EXPECT_EXIT(exit_with(nullptr, "timeout:2 attempts:1"), ::testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(exit_with("timeout:9", "timeout:9"), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(look_up_by_system, finds_localhost_and_names_what_it_does_not_find) {
