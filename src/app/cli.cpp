@@ -74,7 +74,7 @@ int dispatch(CLI::App& app, const all_options& options) {
 int run_cli(int argc, char** argv) {
   CLI::App app("campush pushes the encoded streams of cameras to RTMP servers, and keeps pushing them.", "campush");
   app.set_version_flag("--version", std::string("campush ") + version_text);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.footer(footer);
   all_options options;
   add_config(*app.add_subcommand("run", "Push until told to stop"), options.run.config);
@@ -85,6 +85,8 @@ int run_cli(int argc, char** argv) {
   add_demo(app, options.demo);
   try {
     app.parse(argc, argv);
+    // CLI11's own rule would hide an unknown word behind "a subcommand is required".
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? exit_good : exit_usage;
   }

@@ -1,0 +1,205 @@
+"""The commands and their exit codes: 0 good, 1 failed at run time, 2 usage or configuration."""
+
+import json
+import os
+import signal
+
+import harness
+from harness import ROOT, file_source
+
+PUSH = {"cameras": [harness.camera(file_source("gate.h264"), "rtmp://127.0.0.1/live/gate")]}
+
+
+def changed(**sections):
+    return {**PUSH, **sections}
+
+
+def with_stream(**keys):
+    stream = {**PUSH["cameras"][0]["streams"][0], **keys}
+    return {"cameras": [{"camera_id": 0, "streams": [stream]}]}
+
+
+def with_url(url):
+    return with_stream(rtmp={"urls": [url]})
+
+
+# name: configuration, words of the one line that is printed.
+MISTAKES = {
+    "empty file": ("", "1:1"),
+    "not JSON": ("{ cameras: 1 }", "1:3"),
+    "cut off": ('{"cameras": [', "1:14"),
+    "not an object": ("[]", "allowed: object"),
+    "too deep": ("[" * 5000, "deep"),
+    "a key twice": ('{"rtmp": {"enabled": true, "enabled": true}}', "given twice"),
+    "bytes that are not UTF-8": (b'{"system": {"device_id": "\xff"}}', "c.json:1:"),
+    "word for a number": (with_stream(encoder={"bitrate": "fast"}), "/cameras/0/streams/0/encoder/bitrate"),
+    "out of range": (changed(system={"io_threads": 0}), "allowed: integer 1 to 16"),
+    "misspelt key": (with_stream(encoder={"bitrat": 1}), 'did you mean "bitrate"?'),
+    "no file in a file source": (with_stream(source={"type": "file"}), 'needs the key "video" or "audio"'),
+    "unknown source": (with_stream(source={"type": "telepathy"}), '"file", "v4l2"'),
+    "no address": (with_stream(rtmp={}), "no address"),
+    "two sessions to one address": ({"cameras": [harness.camera(file_source("gate.h264"), "rtmp://a/live/x", number)
+                                                 for number in (0, 1)]}, "cam1_stream0/default"),
+    "two cameras of one number": ({"cameras": PUSH["cameras"] * 2}, "camera_id 0 is already used"),
+    "more cameras than allowed": ({**PUSH, "system": {"max_cameras": 1}, "cameras": [
+        harness.camera(file_source("gate.h264"), f"rtmp://a/live/{number}", number) for number in (0, 1)]}, "max_cameras"),
+    "level out of order": (with_stream(rtmp={"urls": ["rtmp://a/b/c"], "queue": {"high_bytes": 20000}}), "warning_bytes"),
+    "log file without a path": (changed(system={"log": {"target": "file"}}), '"path"'),
+    "no log file at all": (changed(system={"log": {"target": "file", "path": "x", "max_files": 0}}), "allowed: integer 1"),
+    "HTTP for all without a token": (changed(http={"listen": "0.0.0.0:8080"}), "token_file"),
+    "HTTP at a name": (changed(http={"listen": "localhost:8080"}), "/http/listen"),
+    "scheme": (with_url("http://a/live/x"), "rtmp://"),
+    "no host": (with_url("rtmp:///live/x"), "host is missing"),
+    "no application": (with_url("rtmp://a"), "application name is missing"),
+    "no key": (with_url("rtmp://a/live"), "stream key is missing"),
+    "port": (with_url("rtmp://a:70000/live/x"), "port"),
+    "IPv6 without its bracket": (with_url("rtmp://[::1/live/x"), "IPv6"),
+    "space": (with_url("rtmp://a/live/x y"), "space"),
+    "unknown variable": (with_url("rtmp://a/live/{cam}"), "camera_id, stream_id"),
+    "unclosed brace": (with_url("rtmp://a/live/{camera_id"), "never closed"),
+    "variable that is not set": (with_url("rtmp://a/live/{env:CAMPUSH_NOT_SET}"), "CAMPUSH_NOT_SET"),
+    "secret that is not there": (with_url("rtmp://a/live/{file:nothing}"), "nothing"),
+}
+
+
+class usage(harness.case):
+    def check_line(self, done, code):
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+
+    def test_help_and_version_are_good(self):
+        for options in (["--help"], ["--version"], *([command, "--help"] for command in ("run", "check", "urls", "status", "demo"))):
+            with self.subTest(options):
+                done = self.run_campush(*options)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn("campush" if options != ["--version"] else "campush 0.", done.stdout)
+
+    def test_wrong_usage_is_2(self):
+        for options in ([], ["push"], ["run", "--fast"], ["check", "--config"], ["demo", "--seconds", "x"]):
+            with self.subTest(options):
+                done = self.run_campush(*options)
+                self.assertEqual(done.returncode, 2)
+                self.assertEqual(done.stdout, "")
+                self.assertLessEqual(len(done.stderr.strip().splitlines()), 2)
+                self.assertIn(options[-1].strip("-") if options else "subcommand", done.stderr)
+
+    def test_the_examples_are_good(self):
+        for path in sorted((ROOT / "etc" / "examples").glob("*.json")) + [ROOT / "etc" / "system_config.json"]:
+            with self.subTest(path.name):
+                done = self.run_campush("check", "--config", path)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn("is good", done.stdout)
+
+    def test_urls_lists_every_address_in_order(self):
+        done = self.run_campush("urls", "--config", ROOT / "etc" / "examples" / "two_cameras.json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 1 + 8)
+        self.assertRegex(lines[1], r"^0 +main +default +primary +rtmp://server/live/cam0_main$")
+        self.assertRegex(lines[2], r"^0 +main +default +backup1 +rtmp://server2/live/cam0_main$")
+        rows = json.loads(self.run_campush("urls", "--json", "--config", ROOT / "etc" / "examples" / "two_cameras.json").stdout)
+        self.assertEqual([row["url"] for row in rows], [line.split()[-1] for line in lines[1:]])
+
+    def test_each_mistake_is_one_line_and_2(self):
+        for name, (content, words) in MISTAKES.items():
+            with self.subTest(name):
+                path = self.path / "c.json"
+                if not isinstance(content, bytes):
+                    content = (content if isinstance(content, str) else json.dumps(content)).encode()
+                path.write_bytes(content)
+                for command in ("check", "urls", "run"):
+                    done = self.run_campush(command, "--config", path)
+                    self.check_line(done, 2)
+                    self.assertIn(words, done.stderr)
+                    self.assertEqual(done.stdout, "")
+
+    def test_a_file_that_cannot_be_read_is_one_line_and_2(self):
+        for path, words in ((self.path / "missing.json", "No such file"), (self.path, "not a file"), ("/dev/zero", "/dev/zero")):
+            for command in ("check", "urls", "run"):
+                with self.subTest(command=command, path=path):
+                    done = self.run_campush(command, "--config", path)
+                    self.check_line(done, 2)
+                    self.assertIn(words, done.stderr)
+
+    def test_an_unreadable_file_is_named(self):
+        path = self.path / "c.json"
+        path.write_text(json.dumps(PUSH), encoding="utf-8")
+        path.chmod(0)
+        done = as_nobody(self, "check", "--config", path)
+        self.check_line(done, 2)
+        self.assertIn("c.json", done.stderr)
+        self.assertIn("ermission denied", done.stderr)
+
+    def test_check_warns_of_what_will_not_be_pushed(self):
+        """Valid, and yet nothing will come of it."""
+        cases = {
+            "clip that is missing": (with_stream(source=file_source(self.path / "absent.h264")), "absent.h264"),
+            "source of another build": (with_stream(source={"type": "v4l2", "device": "/dev/video9"}), "v4l2"),
+            "protocol of another build": (with_url("rtmpt://a/live/x"), "rtmpt"),
+            "unknown section": (changed(colours={}), "colours"),
+        }
+        for name, (content, words) in cases.items():
+            with self.subTest(name):
+                path = self.path / "c.json"
+                path.write_text(json.dumps(content), encoding="utf-8")
+                done = self.run_campush("check", "--config", path)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                warnings = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
+                self.assertEqual(len(warnings), 1, done.stdout)
+                self.assertIn(words, warnings[0])
+
+    def test_status_without_an_agent_is_1(self):
+        done = self.run_campush("status", "--address", f"127.0.0.1:{harness.free_port()}")
+        self.check_line(done, 1)
+        self.assertIn("no agent answers", done.stderr)
+
+    def test_status_with_a_bad_address_is_2(self):
+        for address in ("nonsense", "127.0.0.1", "127.0.0.1:99999"):
+            with self.subTest(address):
+                self.check_line(self.run_campush("status", "--address", address), 2)
+
+
+def as_nobody(test, *arguments):
+    """Runs campush without root's right to read everything."""
+    import subprocess
+    command = [harness.CAMPUSH, *map(str, arguments)]
+    if harness.IS_ROOT:
+        harness.require("setpriv")
+        test.path.chmod(0o755)
+        command = [harness.tool("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+        if not os.access(harness.CAMPUSH, os.X_OK) or not is_public(harness.CAMPUSH):
+            test.skipTest("the program is in a folder that nobody may enter")
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20, cwd=test.path)
+
+
+def is_public(path):
+    """Whether every user may come to this file."""
+    folder = os.path.dirname(os.path.realpath(path))
+    while folder != "/":
+        if not os.stat(folder).st_mode & 0o001:
+            return False
+        folder = os.path.dirname(folder)
+    return True
+
+
+class status(harness.case):
+    needs = ("campush", "campush-sink")
+
+    def test_shows_the_sessions_as_table_and_json(self):
+        server = harness.sink(self)
+        agent = harness.agent(self, harness.config_of([harness.camera(file_source("gate.h264"), server.url("gate"), name="gate")]))
+        agent.until(state="connected")
+        done = self.run_campush("status", "--address", agent.address())
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("1 of 1 sessions connected", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^gate/main +default +connected ")
+        self.assertNotIn("\x1b", done.stdout)
+        rows = json.loads(self.run_campush("status", "--json", "--address", agent.address()).stdout)["sessions"]
+        self.assertEqual(rows[0]["state"], "connected")
+        watch = self.start("watch", [harness.CAMPUSH, "status", "--watch", "--address", agent.address()])
+        harness.eventually("it is shown twice", lambda: watch.log().count("gate/main") >= 2)
+        watch.stop(signal.SIGINT)
+
+
+if __name__ == "__main__":
+    harness.main()
