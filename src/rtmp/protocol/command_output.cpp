@@ -60,10 +60,10 @@ void command_output::write_command(uint32_t chunk_stream_id, uint32_t message_st
 
 void command_output::consume(size_t bytes) noexcept {
   m_consumed += std::min(bytes, m_bytes.size() - m_consumed);
-  if (m_consumed == m_bytes.size()) {
-    m_bytes.clear();
-    m_consumed = 0;
-  }
+  // A peer that never takes all must not make the storage grow. What is moved is no more than what was sent since the last time.
+  if (m_consumed < m_bytes.size() - m_consumed) return;
+  m_bytes.erase(m_bytes.begin(), m_bytes.begin() + static_cast<std::ptrdiff_t>(m_consumed));
+  m_consumed = 0;
 }
 
 }  // namespace campush

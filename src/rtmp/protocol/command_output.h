@@ -9,7 +9,7 @@ namespace campush {
 
 /// What a dialogue has to say and the transport has not taken yet: handshake parts, control messages and commands as wire bytes.
 /// Shape: bytes are appended at the end and consumed from the front; the storage is kept, so a steady state of answers does not
-///   allocate.
+///   allocate, and is at most twice what waits. pending() is valid until the next call that writes or consumes.
 /// Errors: none. is_overfull() tells that a peer makes us answer without reading the answers; the dialogue ends then.
 /// Thread: loop-thread.
 class command_output {
