@@ -1,7 +1,6 @@
 """The commands and their exit codes: 0 good, 1 failed at run time, 2 usage or configuration."""
 
 import json
-import os
 import signal
 
 import harness
@@ -125,7 +124,7 @@ class usage(harness.case):
         path = self.path / "c.json"
         path.write_text(json.dumps(PUSH), encoding="utf-8")
         path.chmod(0)
-        done = as_nobody(self, "check", "--config", path)
+        done = self.run_campush("check", "--config", path, prefix=harness.as_nobody(self))
         self.check_line(done, 2)
         self.assertIn("c.json", done.stderr)
         self.assertIn("ermission denied", done.stderr)
@@ -157,29 +156,6 @@ class usage(harness.case):
         for address in ("nonsense", "127.0.0.1", "127.0.0.1:99999"):
             with self.subTest(address):
                 self.check_line(self.run_campush("status", "--address", address), 2)
-
-
-def as_nobody(test, *arguments):
-    """Runs campush without root's right to read everything."""
-    import subprocess
-    command = [harness.CAMPUSH, *map(str, arguments)]
-    if harness.IS_ROOT:
-        harness.require("setpriv")
-        test.path.chmod(0o755)
-        command = [harness.tool("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-        if not os.access(harness.CAMPUSH, os.X_OK) or not is_public(harness.CAMPUSH):
-            test.skipTest("the program is in a folder that nobody may enter")
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20, cwd=test.path)
-
-
-def is_public(path):
-    """Whether every user may come to this file."""
-    folder = os.path.dirname(os.path.realpath(path))
-    while folder != "/":
-        if not os.stat(folder).st_mode & 0o001:
-            return False
-        folder = os.path.dirname(folder)
-    return True
 
 
 class status(harness.case):

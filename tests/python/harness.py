@@ -152,8 +152,8 @@ class case(unittest.TestCase):
         self.addCleanup(child.kill)
         return child
 
-    def run_campush(self, *arguments, env=None, seconds=20):
-        return subprocess.run([CAMPUSH, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=seconds,
+    def run_campush(self, *arguments, env=None, seconds=20, prefix=()):
+        return subprocess.run([*prefix, CAMPUSH, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=seconds,
                               env={**os.environ, **(env or {})}, cwd=self.path)
 
     def logs(self):
@@ -162,6 +162,18 @@ class case(unittest.TestCase):
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
             text += "\n".join([f"--- {log.name}", *(line[:400] for line in lines if '"second"' not in line), ""])
         return text
+
+
+def as_nobody(test):
+    """What to put before a command so that it lacks root's right to read everything; opens the test's folder to it."""
+    if not IS_ROOT:
+        return ()
+    require("setpriv")
+    test.path.chmod(0o777)
+    prefix = (tool("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups")
+    if subprocess.run([*prefix, CAMPUSH, "--version"], check=False, capture_output=True).returncode != 0:
+        test.skipTest("the program is in a folder that nobody may enter")
+    return prefix
 
 
 def file_source(video=None, audio=None, loop=True):
