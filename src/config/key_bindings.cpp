@@ -1,5 +1,7 @@
 #include "config/key_bindings.h"
 
+#include <algorithm>
+
 #include <cmath>
 #include <string_view>
 
@@ -102,6 +104,12 @@ constexpr named_word<encoder_kind> encoder_names[] = {
     {"H264_AVBR", {codec_id::h264, rate_control::avbr}}, {"H265_CBR", {codec_id::h265, rate_control::cbr}},
     {"H265_VBR", {codec_id::h265, rate_control::vbr}},   {"H265_AVBR", {codec_id::h265, rate_control::avbr}}};
 
+template <log_module Module>
+void bind_module_level(system_options& to, const json_value& value) {
+  const auto level = parse_log_level(text_of(value));
+  if (level) to.log.module_levels[static_cast<size_t>(Module)] = *level;
+}
+
 constexpr key_binding<system_options> system_keys[] = {
     {"max_cameras", [](auto& to, const json_value& v) { to.max_cameras = number32(v); }},
     {"log_level",
@@ -112,6 +120,14 @@ constexpr key_binding<system_options> system_keys[] = {
     {"log/path", [](auto& to, const json_value& v) { to.log.path = words(v); }},
     {"log/max_bytes", [](auto& to, const json_value& v) { to.log.max_bytes = number64(v); }},
     {"log/max_files", [](auto& to, const json_value& v) { to.log.max_files = number32(v); }},
+    {"log/levels/app", bind_module_level<log_module::app>},
+    {"log/levels/config", bind_module_level<log_module::config>},
+    {"log/levels/device", bind_module_level<log_module::device>},
+    {"log/levels/media", bind_module_level<log_module::media>},
+    {"log/levels/net", bind_module_level<log_module::net>},
+    {"log/levels/rtmp", bind_module_level<log_module::rtmp>},
+    {"log/levels/session", bind_module_level<log_module::session>},
+    {"log/levels/server", bind_module_level<log_module::server>},
     {"io_threads", [](auto& to, const json_value& v) { to.io_threads = number32(v); }},
     {"device_id", [](auto& to, const json_value& v) { to.device_id = words(v); }},
     {"state_dir", [](auto& to, const json_value& v) { to.state_dir = words(v); }},
@@ -190,11 +206,15 @@ constexpr key_binding<encoder_config> encoder_keys[] = {
     {"profile", [](auto& to, const json_value& v) { to.profile = words(v); }},
 };
 
+/// "log/levels/net": from the section down, a member a step.
 const json_value* find_key(const json_value& section, std::string_view key) {
-  const size_t slash = key.find('/');
-  if (slash == std::string_view::npos) return find_member(section, key);
-  const json_value* inner = find_member(section, key.substr(0, slash));
-  return inner == nullptr ? nullptr : find_member(*inner, key.substr(slash + 1));
+  const json_value* found = &section;
+  while (found != nullptr && !key.empty()) {
+    const size_t end = std::min(key.find('/'), key.size());
+    found = find_member(*found, key.substr(0, end));
+    key.remove_prefix(std::min(end + 1, key.size()));
+  }
+  return found;
 }
 
 template <class Target, size_t Count>

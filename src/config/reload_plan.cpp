@@ -10,9 +10,9 @@ namespace campush {
 namespace {
 
 auto target_of(const log_options& options) {
-  const auto& [level, target, path, max_bytes, max_files] = options;
+  const auto& [level, target, path, max_bytes, max_files, module_levels] = options;
   static_cast<void>(level);
-  return std::tie(target, path, max_bytes, max_files);
+  return std::tie(target, path, max_bytes, max_files, module_levels);
 }
 
 struct fixed_key {

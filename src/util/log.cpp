@@ -18,10 +18,9 @@ namespace {
 
 using sink_ptr = std::shared_ptr<spdlog::sinks::sink>;
 
-constexpr std::array<const char*, 8> module_names{"app", "config", "device",  "media",
-                                                  "net", "rtmp",   "session", "server"};
-constexpr size_t module_count = module_names.size();
-static_assert(static_cast<size_t>(log_module::server) + 1 == module_count);
+constexpr std::array<const char*, log_module_count> module_names{"app", "config", "device",  "media",
+                                                                 "net", "rtmp",   "session", "server"};
+static_assert(static_cast<size_t>(log_module::server) + 1 == log_module_count);
 
 struct level_name {
   std::string_view name;
@@ -50,7 +49,7 @@ sink_ptr make_console_sink() {
 
 /// Never destroyed: a detached worker may log while the process exits.
 struct log_state {
-  std::array<std::atomic<uint8_t>, module_count> levels;
+  std::array<std::atomic<uint8_t>, log_module_count> levels;
   sink_ptr sink = make_console_sink();  ///< only through std::atomic_load and std::atomic_store
   std::atomic<bool> has_complained{false};
   std::atomic<uint64_t> lost_lines{0};
@@ -177,6 +176,9 @@ result<void> configure_logging(const log_options& options) {
   state().has_complained = false;
   state().lost_lines = 0;
   set_log_level(options.level);
+  for (size_t module = 0; module < log_module_count; ++module) {
+    if (options.module_levels[module]) set_log_level(static_cast<log_module>(module), *options.module_levels[module]);
+  }
   return {};
 }
 

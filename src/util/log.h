@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,19 +16,23 @@ namespace campush {
 enum class log_level : uint8_t { trace, debug, info, warn, error, off };
 enum class log_module : uint8_t { app, config, device, media, net, rtmp, session, server };
 
+inline constexpr size_t log_module_count = 8;
+
 const char* log_module_name(log_module module) noexcept;
 /// Accepts the names in any case, and "warning" for warn. Errors: invalid_argument naming what is allowed.
 [[nodiscard]] result<log_level> parse_log_level(std::string_view text);
 
 enum class log_target : uint8_t { console, file, syslog };
 
-/// Where log lines go. `path`, `max_bytes` and `max_files` concern target file (rotated by size).
+/// Where log lines go. `path`, `max_bytes` and `max_files` concern target file (rotated by size); `module_levels`, by log_module,
+/// stand above `level`.
 struct log_options {
   log_level level = log_level::info;
   log_target target = log_target::console;
   std::string path;
   uint64_t max_bytes = 1 << 20;
   uint32_t max_files = 3;
+  std::array<std::optional<log_level>, log_module_count> module_levels{};
 };
 
 /// Sets target and level of the process. Before the first call lines go to the console at info.

@@ -116,6 +116,8 @@ TEST(loader_mistakes, refuses_what_contradicts_itself) {
        "c.json:3:9: /cameras/0/streams/0/rtmp: no address: neither urls nor url_template here or above"},
       {"file without files", camera(R"("source": {"type": "file"})"),
        "c.json:2:12: /cameras/0/source: a file source needs the key \"video\" or \"audio\""},
+      {"level of an unknown module", R"({"system": {"log": {"levels": {"sesion": "debug"}}}})",
+       "c.json:1:32: /system/log/levels/sesion: unknown key (did you mean \"session\"?)"},
       {"log without path", R"({"system": {"log": {"target": "file"}}})",
        "c.json:1:20: /system/log: the target \"file\" needs the key \"path\""},
       {"listen", R"({"http": {"listen": "localhost"}})",

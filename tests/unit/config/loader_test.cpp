@@ -45,6 +45,10 @@ TEST(loader, brings_every_value_of_the_system_and_http_to_its_field) {
   EXPECT_EQ(config.system.log.path, CAMPUSH_TEST_DATA "/config/log/campush.log");
   EXPECT_EQ(config.system.log.max_bytes, 5000u);
   EXPECT_EQ(config.system.log.max_files, 9u);
+  const std::array<std::optional<log_level>, log_module_count> levels{
+      log_level::trace, log_level::debug, log_level::info,  log_level::warn,
+      log_level::error, log_level::off,   log_level::trace, log_level::warn};
+  EXPECT_EQ(config.system.log.module_levels, levels);
   EXPECT_EQ(config.system.io_threads, 3u);
   EXPECT_EQ(config.system.device_id, "box_1");
   EXPECT_EQ(config.system.state_dir, CAMPUSH_TEST_DATA "/config/state");

@@ -75,6 +75,7 @@ TEST(reload_plan, touches_only_what_changed) {
        "1 session ended, 1 session created"},
       {"level", [](system_config& c) { c.system.log.level = log_level::debug; }, "log level"},
       {"log file", [](system_config& c) { c.system.log.target = log_target::syslog; }, "log target"},
+      {"module level", [](system_config& c) { c.system.log.module_levels[0] = log_level::debug; }, "log target"},
       {"http", [](system_config& c) { c.http.listen = ""; }, "http"},
       {"fixed",
        [](system_config& c) {
