@@ -316,9 +316,9 @@ rtmp {{ access_log off; server {{ listen 127.0.0.1:{self.port};
 class sink:
     """campush-sink on a port of its own, its report read as JSON."""
 
-    def __init__(self, test, *options, name="sink", port=0):
+    def __init__(self, test, *options, name="sink", port=0, prefix=()):
         require("campush-sink")
-        self.test, self.name, self.port = test, name, port
+        self.test, self.name, self.port, self.prefix = test, name, port, prefix
         self.records = test.path / f"{name}_rec"
         self.start(*options)
 
@@ -326,8 +326,8 @@ class sink:
         """Again on the same port, for another fault or none."""
         log = self.test.path / f"{self.name}.log"
         self.seen = log.stat().st_size if log.exists() else 0
-        self.child = self.test.start(self.name, [CAMPUSH_SINK, "--listen", f"127.0.0.1:{self.port}", "--json", "--record",
-                                                 self.records, *options])
+        self.child = self.test.start(self.name, [*self.prefix, CAMPUSH_SINK, "--listen", f"127.0.0.1:{self.port}", "--json",
+                                                 "--record", self.records, *options])
         listening = self.until("listening")
         self.port = listening["port"] or self.port
 
