@@ -63,6 +63,14 @@ connect_phase phase_of(dialogue_phase phase) noexcept {
   }
 }
 
+/// The system's own words for a name service that did not answer (EAI_AGAIN of glibc and of musl). A name that does not exist
+/// is final.
+bool is_temporary(const error& failure, std::string_view host) noexcept {
+  std::string_view words = failure.message;
+  if (words.substr(0, host.size()) == host) words.remove_prefix(host.size());
+  return words.find("Temporary failure") != std::string_view::npos || words.find("Try again") != std::string_view::npos;
+}
+
 }  // namespace
 
 void address_book::remember(const std::string& host, const std::vector<endpoint>& addresses) {
@@ -122,12 +130,12 @@ void native_publisher::start() {
 
 void native_publisher::on_resolved(result<std::vector<endpoint>> answer) {
   if (!answer) {
-    // The system's own word for a name service that did not answer (EAI_AGAIN). A name that does not exist is final.
-    const bool is_temporary = answer.error().message.find("emporary") != std::string::npos;
-    if (is_temporary) return try_known_addresses(answer.error().message);
-    return fail(disconnect_reason::dns_failed, "cannot resolve " + answer.error().message);
+    const bool may_come_back = is_temporary(answer.error(), m_target.url.host());
+    const std::string why = without_secret_host(std::move(answer.error())).message;
+    if (may_come_back) return try_known_addresses(why);
+    return fail(disconnect_reason::dns_failed, "cannot resolve " + why);
   }
-  if (answer->empty()) return try_known_addresses("the name has no address");
+  if (answer->empty()) return try_known_addresses(about_host("the name has no address"));
   m_endpoints = std::move(*answer);
   m_tcp_deadline = m_shared.m_loop.now() + m_target.tcp_timeout;
   m_stage = stage::connecting;
@@ -135,11 +143,19 @@ void native_publisher::on_resolved(result<std::vector<endpoint>> answer) {
   connect_next();
 }
 
+std::string native_publisher::about_host(std::string_view text) const {
+  return fmt::format("{}: {}", m_target.url.is_host_secret() ? std::string_view("***") : m_target.url.host(), text);
+}
+
+/// Host and address of a server whose name a secret made are as secret.
+error native_publisher::without_secret_host(error failure) const {
+  if (m_target.url.is_host_secret()) failure.message = fmt::format("***: {}", error_name(failure.code));
+  return failure;
+}
+
 void native_publisher::try_known_addresses(std::string_view why) {
   std::vector<endpoint> known = m_shared.m_addresses.recall(m_target.url.host(), m_target.url.port());
-  if (known.empty()) {
-    return fail(disconnect_reason::dns_failed, fmt::format("cannot resolve {}: {}", m_target.url.host(), why));
-  }
+  if (known.empty()) return fail(disconnect_reason::dns_failed, fmt::format("cannot resolve {}", why));
   on_resolved(std::move(known));
 }
 
@@ -159,7 +175,7 @@ void native_publisher::connect_next() {
 
 void native_publisher::on_connected(result<std::unique_ptr<byte_stream>> answer) {
   if (!answer) {
-    m_connect_error = std::move(answer.error());
+    m_connect_error = without_secret_host(std::move(answer.error()));
     return connect_next();
   }
   m_stream = std::move(*answer);
@@ -171,6 +187,7 @@ void native_publisher::begin_dialogue() {
   options.app = m_target.url.app();
   options.tc_url = m_target.url.tc_url();
   options.stream_key = m_target.url.key();
+  options.is_app_secret = m_target.url.is_app_secret();
   options.chunk_size = m_target.chunk_size;
   options.handshake_seed = m_target.handshake_seed;
   m_dialogue = std::make_unique<client_dialogue>(std::move(options));
@@ -227,11 +244,12 @@ void native_publisher::on_deadline() {
   switch (m_stage) {
     case stage::resolving:
       m_operation.reset();
-      return try_known_addresses(fmt::format("no answer within {:g} s", seconds(m_target.resolve_timeout)));
+      return try_known_addresses(about_host(fmt::format("no answer within {:g} s", seconds(m_target.resolve_timeout))));
     case stage::connecting:
       m_operation.reset();
-      m_connect_error = {error_code::timed_out, fmt::format("{}: no answer within the TCP deadline",
-                                                            m_endpoints[m_next_endpoint - 1].to_string())};
+      m_connect_error =
+          without_secret_host({error_code::timed_out, fmt::format("{}: no answer within the TCP deadline",
+                                                                  m_endpoints[m_next_endpoint - 1].to_string())});
       return connect_next();
     case stage::talking:
       return fail(disconnect_reason::handshake_timeout,

@@ -40,6 +40,7 @@ class native_publisher_factory final : public publisher_factory {
   ~native_publisher_factory() override;
 
   std::unique_ptr<publisher> make(const publish_target& target, publisher_events& events) override;
+  address_book& known_addresses() noexcept { return m_addresses; }
 
  private:
   friend class native_publisher;
@@ -85,6 +86,8 @@ class native_publisher final : public publisher, private byte_stream_events {
 
   void on_resolved(result<std::vector<endpoint>> answer);
   void try_known_addresses(std::string_view why);
+  std::string about_host(std::string_view text) const;
+  error without_secret_host(error failure) const;
   void connect_next();
   void on_connected(result<std::unique_ptr<byte_stream>> answer);
   void begin_dialogue();

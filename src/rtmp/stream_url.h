@@ -45,6 +45,9 @@ class stream_url {
   void mark_key_secret() noexcept { m_is_key_secret = true; }
   /// Hides host or app as well where one of these values (url_template::expansion::secrets) took part in it.
   void mark_secrets(const std::vector<std::string>& values);
+  /// What masked() hides, other texts must not name either.
+  bool is_host_secret() const noexcept { return m_is_host_secret; }
+  bool is_app_secret() const noexcept { return m_is_app_secret; }
 
   friend bool operator==(const stream_url& left, const stream_url& right) { return left.full() == right.full(); }
 

@@ -49,7 +49,7 @@ dialogue_failure meaning_of(std::string_view level, std::string_view code) {
   return level == "error" ? dialogue_failure::server_error : dialogue_failure::none;
 }
 
-/// Whether a parameter of a query or a path may be repeated to people: its secret parts must not.
+/// Shorter parts stand in every second word.
 constexpr size_t min_secret_bytes = 3;
 
 void hide(std::string& text, std::string_view secret) {
@@ -59,11 +59,11 @@ void hide(std::string& text, std::string_view secret) {
   }
 }
 
-/// Hides `secret` whole and in the parts that its query has: servers repeat either.
+/// Hides `secret` whole and in the parts of its path and query: servers repeat either.
 void hide_parts(std::string& text, std::string_view secret) {
   hide(text, secret);
   while (!secret.empty()) {
-    const size_t end = std::min(secret.find_first_of("?&="), secret.size());
+    const size_t end = std::min(secret.find_first_of("/?&="), secret.size());
     hide(text, secret.substr(0, end));
     secret.remove_prefix(std::min(end + 1, secret.size()));
   }
@@ -348,7 +348,7 @@ void client_dialogue::state::fail_with(dialogue_failure reason, std::string_view
   if (!code.empty() && !text.empty()) description += ": ";
   description += text;
   hide_parts(description, options.stream_key.reveal());
-  const size_t app_query = std::min(options.app.find('?'), options.app.size());
+  const size_t app_query = options.is_app_secret ? 0 : std::min(options.app.find('?'), options.app.size());
   hide_parts(description, std::string_view(options.app).substr(app_query));
   for (char& each : description) {
     if (each < ' ' || each > '~') each = '?';

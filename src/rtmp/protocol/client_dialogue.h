@@ -29,6 +29,8 @@ struct client_dialogue_options {
   chunk_limits limits;
   /// Seeds the 1528 bytes of C1; need not be secret.
   uint64_t handshake_seed = 0;
+  /// A secret made the app: a server that repeats it is not quoted either.
+  bool is_app_secret = false;
 };
 
 enum class dialogue_phase : uint8_t { idle, handshake, connect, publish, publishing, unpublishing, failed };

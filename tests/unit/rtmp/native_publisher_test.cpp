@@ -252,6 +252,77 @@ TEST(native_publisher, uses_the_last_good_address_when_dns_falls_silent_but_not_
   EXPECT_EQ(bench.heard.reason, disconnect_reason::dns_failed);
 }
 
+/// A name service with words of its own.
+struct failing_resolver final : resolver {
+  struct operation final : pending_operation {};
+  event_loop& loop;
+  std::string words;
+  explicit failing_resolver(event_loop& on) : loop(on) {}
+  std::unique_ptr<pending_operation> resolve(const std::string& host, uint16_t, resolve_callback done) override {
+    loop.post([done = std::move(done), text = host + ": " + words] {
+      done(campush::fail(error_code::name_not_resolved, text));
+    });
+    return std::make_unique<operation>();
+  }
+};
+
+TEST(native_publisher, knows_a_name_service_that_does_not_answer_by_the_words_of_either_libc) {
+  struct row {
+    const char* host;
+    const char* words;
+    bool uses_known_address;
+  };
+  const row rows[] = {{"server", "Temporary failure in name resolution", true},
+                      {"server", "Try again", true},
+                      {"server", "Name or service not known", false},
+                      {"temporary.example", "Name does not resolve", false}};
+  for (const row& each : rows) {
+    SCOPED_TRACE(each.words);
+    publisher_bench bench;
+    failing_resolver broken(bench.loop);
+    broken.words = each.words;
+    native_publisher_factory factory(bench.loop, bench.network, broken);
+    publish_target target;
+    target.url = *stream_url::parse(std::string("rtmp://") + each.host + "/live/k");
+    factory.known_addresses().remember(each.host, {*parse_endpoint("10.0.0.1", 1)});
+    bench.subject = factory.make(target, bench.heard);
+    bench.heard.output = bench.subject.get();
+    bench.subject->start();
+    bench.world.run_for(seconds(1));
+    EXPECT_EQ(bench.heard.is_published, each.uses_known_address);
+    EXPECT_EQ(bench.heard.reason == disconnect_reason::dns_failed, !each.uses_known_address);
+    bench.subject.reset();
+  }
+}
+
+TEST(native_publisher, names_a_secret_host_in_no_text) {
+  struct row {
+    const char* name;
+    void (*prepare)(publisher_bench&);
+  };
+  const row rows[] = {{"no such host", [](publisher_bench& b) { b.host.dns = dns_behaviour::no_such_host; }},
+                      {"silent dns", [](publisher_bench& b) { b.host.dns = dns_behaviour::silent; }},
+                      {"no address", [](publisher_bench& b) { b.host.addresses.clear(); }},
+                      {"refused", [](publisher_bench& b) { b.host.refuse_connects = true; }},
+                      {"black hole", [](publisher_bench& b) { b.host.blackhole_connects = true; }}};
+  for (const bool is_secret : {false, true}) {
+    for (const row& each : rows) {
+      SCOPED_TRACE(each.name);
+      publisher_bench bench;
+      each.prepare(bench);
+      publish_target target;
+      target.url = *stream_url::parse("rtmp://server/live/k");
+      if (is_secret) target.url.mark_secrets({"server"});
+      bench.subject = bench.factory.make(target, bench.heard);
+      bench.subject->start();
+      ASSERT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_over; }, seconds(11)));
+      const std::string& text = bench.heard.text;
+      const bool names_it = text.find("server") != std::string::npos || text.find("10.0.0.1") != std::string::npos;
+      EXPECT_EQ(names_it, !is_secret) << text;
+    }
+  }
+}
+
 TEST(native_publisher, obeys_a_kick) {
   publisher_bench bench;
   bench.publish();

@@ -202,6 +202,21 @@ TEST(client_dialogue_failure, shows_the_servers_words_printable_short_and_withou
   EXPECT_EQ(shown.size(), 200u);
 }
 
+TEST(client_dialogue_failure, does_not_quote_a_secret_app_or_a_part_of_a_key_with_slashes) {
+  client_dialogue_options options = usual_options();
+  options.app = "tenant77/live?sign=abcdef";
+  options.stream_key = secret_text("roomA/gnu6655");
+  for (const bool is_app_secret : {false, true}) {
+    options.is_app_secret = is_app_secret;
+    scripted_server server(options);
+    server.start_publishing();
+    server.say_status("error", "NetStream.Publish.BadName", 0, "tenant77/live?sign=abcdef: gnu6655 of roomA in live");
+    EXPECT_EQ(server.client.description(), is_app_secret
+                                               ? "NetStream.Publish.BadName: ***: *** of *** in ***"
+                                               : "NetStream.Publish.BadName: tenant77/live***: *** of *** in live");
+  }
+}
+
 TEST(client_dialogue_failure, names_every_failure) {
   EXPECT_STREQ(dialogue_failure_name(dialogue_failure::none), "none");
   EXPECT_STREQ(dialogue_failure_name(dialogue_failure::name_in_use), "name_in_use");
