@@ -1,0 +1,144 @@
+#include "rtmp/session_feed.h"
+
+#include <gtest/gtest.h>
+
+#include "rtmp/tag_pool.h"
+
+namespace campush {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Takes as many tags as a case allows and keeps what it was given.
+struct taking_publisher final : publisher {
+  size_t room = SIZE_MAX;
+  std::string order;
+  std::vector<uint32_t> times;
+
+  void start() override {}
+  void publish() override {}
+  size_t write(const outgoing_tag* tags, size_t count, video_dialect) override {
+    const size_t taken = std::min(count, room);
+    for (size_t i = 0; i < taken; ++i) {
+      const flv_tag& tag = *tags[i].tag;
+      constexpr char letters[] = {'M', 'V', 'A', 'p', 's'};
+      order += tag.is_keyframe ? 'k' : letters[static_cast<size_t>(tag.kind)];
+      times.push_back(tags[i].timestamp_ms);
+    }
+    room -= taken;
+    return taken;
+  }
+  bool is_drained() const noexcept override { return true; }
+  void stop(duration) override {}
+  stream_counters sample() const override { return {}; }
+  size_t pending_bytes() const noexcept override { return 0; }
+};
+
+struct feed_bench {
+  tag_pool pool;
+  session_feed feed{session_feed::options{}};
+  session_sampler sampler{seconds(8)};
+  taking_publisher output;
+  time_point now{seconds(1000)};
+  std::shared_ptr<const stream_headers> headers = make_headers(1, "sets 1", "config 1");
+
+  std::shared_ptr<flv_tag> make(tag_kind kind, std::string_view body) {
+    auto made = pool.make(body.size());
+    std::copy(body.begin(), body.end(), made.body);
+    made.tag->kind = kind;
+    return made.tag;
+  }
+  std::shared_ptr<const stream_headers> make_headers(uint32_t generation, std::string_view sets,
+                                                     std::string_view config) {
+    auto made = std::make_shared<stream_headers>();
+    made->generation = generation;
+    made->metadata.fill(make(tag_kind::metadata, "metadata"));
+    made->video_header = make(tag_kind::video_header, sets);
+    made->audio_header = make(tag_kind::audio_header, config);
+    made->video_codec = codec_id::h264;
+    made->audio_codec = codec_id::aac;
+    return made;
+  }
+  session_feed::verdict push(tag_kind kind, int64_t dts_us, bool is_keyframe = false) {
+    auto tag = make(kind, "frame");
+    tag->is_keyframe = is_keyframe;
+    tag->dts = tag->capture_time = time_point(duration(dts_us));
+    tag->header_generation = headers->generation;
+    return feed.push(tag, headers, now);
+  }
+  void start(int64_t zero_us) { feed.start(time_point(duration(zero_us)), now, seconds(5)); }
+  bool send() { return feed.send(output, sampler); }
+};
+
+TEST(session_feed, lets_nothing_pass_before_it_is_started_or_of_before_the_zero) {
+  feed_bench bench;
+  EXPECT_EQ(bench.push(tag_kind::video, 1000, true), session_feed::verdict::dropped);
+  bench.start(50'000);
+  EXPECT_EQ(bench.push(tag_kind::audio, 49'999), session_feed::verdict::dropped);
+  EXPECT_EQ(bench.push(tag_kind::video, 50'000, true), session_feed::verdict::queued);
+  const auto& dropped = bench.feed.queue().dropped().count;
+  const auto before_start = static_cast<size_t>(drop_reason::before_start);
+  EXPECT_EQ(dropped[static_cast<size_t>(frame_kind::key)][before_start], 1u);
+  EXPECT_EQ(dropped[static_cast<size_t>(frame_kind::audio)][before_start], 1u);
+}
+
+TEST(session_feed, derives_each_wire_time_by_floor_from_microseconds) {
+  feed_bench bench;
+  bench.start(999);
+  const int64_t period_us = 33'367;  // 29.97 pictures a second
+  for (int64_t i = 0; i < 100; ++i) bench.push(tag_kind::video, 999 + i * period_us, i == 0);
+  EXPECT_TRUE(bench.send());
+  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(bench.output.times[i + 3], i * period_us / 1000);
+}
+
+TEST(session_feed, resumes_in_the_middle_of_the_headers_without_repeating_any) {
+  feed_bench bench;
+  bench.start(0);
+  bench.push(tag_kind::video, 0, true);
+  bench.push(tag_kind::audio, 10'000);
+  for (int i = 0; i < 5; ++i) {
+    bench.output.room = 1;
+    EXPECT_EQ(bench.send(), i == 4);
+  }
+  EXPECT_EQ(bench.output.order, "MVAks");
+}
+
+TEST(session_feed, sends_only_the_headers_whose_bytes_changed_and_each_before_its_own_track) {
+  feed_bench bench;
+  bench.start(0);
+  bench.push(tag_kind::video, 0, true);
+  bench.headers = bench.make_headers(2, "sets 2", "config 1");
+  bench.push(tag_kind::audio, 20'000);
+  bench.push(tag_kind::video, 40'000, true);
+  EXPECT_TRUE(bench.send());
+  EXPECT_EQ(bench.output.order, "MVAksVk");
+  EXPECT_EQ(bench.output.times[5], 40u);
+}
+
+TEST(session_feed, gives_a_picture_of_the_old_set_its_own_header_although_newer_sound_went_first) {
+  feed_bench bench;
+  bench.start(0);
+  bench.push(tag_kind::video, 0, true);
+  auto old = bench.headers;
+  bench.headers = bench.make_headers(2, "sets 2", "config 1");
+  bench.push(tag_kind::audio, 20'000);
+  bench.headers = old;
+  bench.push(tag_kind::video, 40'000);
+  EXPECT_TRUE(bench.send());
+  EXPECT_EQ(bench.output.order, "MVAksp");
+}
+
+TEST(session_feed, counts_what_was_queued_as_not_connected_when_the_connection_ends) {
+  feed_bench bench;
+  bench.start(0);
+  bench.push(tag_kind::video, 0, true);
+  bench.push(tag_kind::video, 40'000);
+  bench.feed.stop();
+  EXPECT_EQ(bench.feed.queue().dropped().total(), 2u);
+  EXPECT_TRUE(bench.send());
+  EXPECT_EQ(bench.output.order, "");
+}
+
+}  // namespace
+}  // namespace campush
