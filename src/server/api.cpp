@@ -25,11 +25,9 @@ api_reply json_reply(json_writer& out, unsigned status = 200) {
 
 /// Compares in a time that does not depend on where the texts differ.
 bool is_same_secret(std::string_view left, std::string_view right) noexcept {
+  if (right.empty()) return left.empty();
   unsigned difference = left.size() == right.size() ? 0 : 1;
-  for (size_t i = 0; i < left.size(); ++i) {
-    difference |= static_cast<unsigned>(left[i] ^ right[right.empty() ? 0 : i % right.size()]);
-    if (right.empty()) difference |= 1;
-  }
+  for (size_t i = 0; i < left.size(); ++i) difference |= static_cast<unsigned>(left[i] ^ right[i % right.size()]);
   return difference == 0;
 }
 

@@ -46,6 +46,7 @@ response make_response(api& surface, const http::request<http::string_body>& req
 }
 
 /// One client: reads a request, answers, again; it keeps itself alive through its pending operation.
+/// A handler that was under way when close() came may still run, with success: it must not touch the api, which may be gone.
 class connection : public std::enable_shared_from_this<connection> {
  public:
   connection(tcp::socket socket, api& surface, std::shared_ptr<size_t> count)
@@ -57,6 +58,7 @@ class connection : public std::enable_shared_from_this<connection> {
   connection& operator=(const connection&) = delete;
 
   void read() {
+    if (m_is_closed) return;
     m_parser.emplace();
     m_parser->header_limit(max_header_bytes);
     m_parser->body_limit(max_body_bytes);
@@ -66,6 +68,7 @@ class connection : public std::enable_shared_from_this<connection> {
     });
   }
   void close() noexcept {
+    m_is_closed = true;
     beast::error_code ignored;
     m_stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
     m_stream.close();
@@ -73,6 +76,7 @@ class connection : public std::enable_shared_from_this<connection> {
 
  private:
   void answer() {
+    if (m_is_closed) return;
     const bool is_head = m_parser->get().method() == http::verb::head;
     m_response = make_response(m_api, m_parser->get());
     m_serializer.emplace(m_response);
@@ -87,6 +91,7 @@ class connection : public std::enable_shared_from_this<connection> {
   beast::tcp_stream m_stream;
   api& m_api;
   std::shared_ptr<size_t> m_count;
+  bool m_is_closed = false;
   beast::flat_buffer m_buffer{max_header_bytes + max_body_bytes};
   std::optional<http::request_parser<http::string_body>> m_parser;
   response m_response;
