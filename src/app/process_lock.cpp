@@ -22,14 +22,19 @@ std::string read_pid(int descriptor) {
   return pid.empty() ? "unknown" : pid;
 }
 
-/// Made if missing, a folder, owned by us or by root, and writable: a folder that another user prepared in /tmp is not taken.
-bool is_usable(const std::string& path) {
+/// Made if missing, a folder or a link to one, and writable: the configuration says whose it is.
+bool is_writable_folder(const std::string& path) {
   std::error_code failure;
   std::filesystem::create_directories(path, failure);
+  return std::filesystem::is_directory(path, failure) && ::access(path.c_str(), W_OK | X_OK) == 0;
+}
+
+/// The same where everybody may make names: what another user prepared there, or lets others write to, is not taken.
+bool is_own_folder(const std::string& path) {
+  ::mkdir(path.c_str(), 0700);
   struct stat entry {};
   if (::lstat(path.c_str(), &entry) != 0 || !S_ISDIR(entry.st_mode)) return false;
-  if (entry.st_uid != ::geteuid() && entry.st_uid != 0) return ::geteuid() == 0;
-  return ::access(path.c_str(), W_OK | X_OK) == 0;
+  return entry.st_uid == ::geteuid() && (entry.st_mode & (S_IWGRP | S_IWOTH)) == 0 && is_writable_folder(path);
 }
 
 }  // namespace
@@ -56,18 +61,17 @@ process_lock::~process_lock() {
 }
 
 result<state_folder> choose_state_folder(const std::string& wanted) {
-  if (is_usable(wanted)) return state_folder{wanted, {}};
+  if (is_writable_folder(wanted)) return state_folder{wanted, {}};
+  const auto instead = [&wanted](const std::string& path) {
+    return state_folder{path, "state_dir " + wanted + " cannot be written, using " + path};
+  };
   const char* state_home = std::getenv("XDG_STATE_HOME");
+  const std::string in_home = state_home != nullptr && *state_home == '/' ? std::string(state_home) + "/campush" : "";
+  if (!in_home.empty() && is_writable_folder(in_home)) return instead(in_home);
   const char* temporary = std::getenv("TMPDIR");
   const std::string in_temporary = std::string(temporary != nullptr && *temporary != 0 ? temporary : "/tmp") +
                                    "/campush-" + std::to_string(::geteuid());
-  std::vector<std::string> candidates;
-  if (state_home != nullptr && *state_home == '/') candidates.push_back(std::string(state_home) + "/campush");
-  candidates.push_back(in_temporary);
-  for (const std::string& candidate : candidates) {
-    if (is_usable(candidate))
-      return state_folder{candidate, "state_dir " + wanted + " cannot be written, using " + candidate};
-  }
+  if (is_own_folder(in_temporary)) return instead(in_temporary);
   return fail(error_code::io_failed, "no folder for the state can be written: " + wanted + ", " + in_temporary);
 }
 

@@ -56,6 +56,42 @@ TEST_F(process_lock_test, a_missing_folder_is_made) {
   EXPECT_TRUE(std::filesystem::is_directory(folder + "/a/b"));
 }
 
+TEST_F(process_lock_test, a_link_to_a_folder_is_one) {
+  std::filesystem::create_directory(folder + "/real");
+  std::filesystem::create_symlink(folder + "/real", folder + "/link");
+  const auto chosen = choose_state_folder(folder + "/link");
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(chosen->path, folder + "/link");
+  EXPECT_EQ(chosen->warning, "");
+}
+
+TEST_F(process_lock_test, takes_no_folder_in_the_temporary_one_that_somebody_else_may_write_to) {
+  struct row {
+    const char* name;
+    void (*prepare)(const std::string& path);
+  };
+  const row rows[] = {{"open to all",
+                       [](const std::string& path) {
+                         ::mkdir(path.c_str(), 0700);
+                         ::chmod(path.c_str(), 0777);
+                       }},
+                      {"of another user",
+                       [](const std::string& path) {
+                         ::mkdir(path.c_str(), 0700);
+                         if (::chown(path.c_str(), 12345, 12345) != 0) ::chmod(path.c_str(), 0777);
+                       }},
+                      {"a link", [](const std::string& path) { std::filesystem::create_symlink("/tmp", path); }}};
+  ::unsetenv("XDG_STATE_HOME");
+  ::setenv("TMPDIR", folder.c_str(), 1);
+  for (const row& each : rows) {
+    const std::string path = folder + "/campush-" + std::to_string(::geteuid());
+    each.prepare(path);
+    EXPECT_FALSE(choose_state_folder("/proc/campush")) << each.name;
+    std::filesystem::remove(path);
+  }
+  ::unsetenv("TMPDIR");
+}
+
 TEST_F(process_lock_test, a_folder_that_cannot_be_written_is_replaced_with_one_warning) {
   ::setenv("XDG_STATE_HOME", folder.c_str(), 1);
   const auto chosen = choose_state_folder("/proc/campush");
