@@ -12,6 +12,7 @@ Exit status: 0 done, or nothing to do; 2 bad input or bad usage, with one line o
 import argparse
 import copy
 import difflib
+import ipaddress
 import json
 import os
 import re
@@ -28,9 +29,12 @@ ENCODER_NUMBERS = (("w", "width", 16, 16384), ("h", "height", 16, 16384), ("fr",
                    ("bitrate", "bitrate", 16, 200000))
 STREAM_NAMES = ("main", "sub")
 # What a template can say of the two streams of one camera.
+# A stream that the firmware did not push: a template above it must not make it push.
+NOT_PUSHED = {"enabled": False}
 TEMPLATE_TOKENS = {STREAM_NAMES: "{stream_name}", ("0", "1"): "{stream_id}"}
 DEFAULT_MAX_CAMERAS = 4
 MAX_FILE_BYTES = 1 << 20
+MAX_ADDRESS = 2048
 
 
 class BadInput(Exception):
@@ -52,6 +56,10 @@ def refuse_duplicates(pairs):
     return dict(pairs)
 
 
+def refuse_constant(name):
+    raise BadInput(f"{name} is not JSON")
+
+
 def read_json(path):
     """The object in a JSON file, or None if there is no such file."""
     try:
@@ -64,7 +72,7 @@ def read_json(path):
     if len(data) > MAX_FILE_BYTES:
         raise BadInput(f"{path}: over {MAX_FILE_BYTES} bytes, too big for a configuration")
     try:
-        root = json.loads(data.decode("utf-8-sig"), object_pairs_hook=refuse_duplicates)
+        root = json.loads(data.decode("utf-8-sig"), object_pairs_hook=refuse_duplicates, parse_constant=refuse_constant)
     except UnicodeDecodeError as failure:
         raise BadInput(f"{path}: not UTF-8 text (byte {failure.start})") from None
     except json.JSONDecodeError as failure:
@@ -73,6 +81,8 @@ def read_json(path):
         raise BadInput(f"{path}: nested too deeply") from None
     except BadInput as failure:
         raise BadInput(f"{path}: {failure}") from None
+    except ValueError:
+        raise BadInput(f"{path}: not JSON: a number of thousands of digits") from None
     if not isinstance(root, dict):
         raise BadInput(f"{path}: found {found(root)}, allowed: a JSON object")
     return root
@@ -85,6 +95,38 @@ def read_enable(path, rtmp):
     return bool(value)
 
 
+def is_place(place):
+    """host[:port]; the host a name, a number, or an IPv6 address in brackets."""
+    match = re.fullmatch(r"(?:\[([^\]]*)\]|([A-Za-z0-9._\u0080-\U0010ffff-]{1,253}))(?::([0-9]+))?", place)
+    if not match or (match[3] is not None and not 1 <= int(match[3][:9]) <= 65535):
+        return False
+    try:
+        return match[1] is None or bool(ipaddress.IPv6Address(match[1]))
+    except ValueError:
+        return False
+
+
+def has_app_and_key(path):
+    """The key is the last part before the query; one part with a query is an app, and the key follows the query."""
+    head, mark, query = path.partition("?")
+    if "/" not in head and mark:
+        head, query = f"{head}?{query.partition('?')[0]}", query.partition("?")[2]
+        if "/" not in head.partition("?")[2]:
+            return False
+    app, _, key = head.rpartition("/")
+    return bool(key) and bool(app) and app[0] not in "/?"
+
+
+def is_publish_address(url):
+    """Whether campush takes it (its rules stand in src/rtmp/stream_url.h)."""
+    match = re.fullmatch(r"([A-Za-z]+)://([^/]*)/([^\x00-\x20\x7f\ud800-\udfff]*)", url)
+    if not match or match[1].lower() not in SCHEMES or len(escape_braces(url).encode("utf-8", "replace")) > MAX_ADDRESS:
+        return False
+    login, at, place = match[2].rpartition("@")
+    has_user = re.fullmatch(r"[^:\x00-\x20\x7f\ud800-\udfff][^\x00-\x20\x7f\ud800-\udfff]*", login)
+    return bool(has_user or not at) and is_place(place) and has_app_and_key(match[3])
+
+
 def read_url(path, rtmp, key):
     """The URL byte for byte, or None where it is missing or empty."""
     value = rtmp.get(key)
@@ -92,8 +134,7 @@ def read_url(path, rtmp, key):
         return None
     if not isinstance(value, str):
         raise BadInput(f"{path}: rtmp.{key}: found {found(value)}, allowed: a URL as text")
-    match = re.match(r"^([a-z]+)://[^/\s]+/[^\s]*[^/\s]$", value)
-    if not match or match.group(1) not in SCHEMES or any(ord(char) < 0x21 or ord(char) == 0x7f for char in value):
+    if not is_publish_address(value):
         raise BadInput(f"{path}: rtmp.{key}: not a publish address; allowed: SCHEME://host[:port]/app/key without "
                        f"spaces, SCHEME one of {', '.join(SCHEMES)}")
     return value
@@ -116,6 +157,8 @@ def read_net_service(path):
     urls = [read_url(path, rtmp, "main_url"), read_url(path, rtmp, "sub_url")]
     if is_enabled and not any(urls):
         raise BadInput(f"{path}: rtmp is enabled but has neither main_url nor sub_url")
+    if is_enabled and urls[0] == urls[1]:
+        raise BadInput(f"{path}: rtmp.main_url and rtmp.sub_url are the same address, which takes one stream only")
     return is_enabled, urls
 
 
@@ -202,18 +245,22 @@ def make_template(main_url, sub_url):
     return None if None in words else "".join(words)
 
 
+def list_of(owner, key):
+    value = owner.get(key)
+    return value if isinstance(value, list) else []
+
+
 def find_by_id(items, key, value):
-    """The object of a list whose `key` is `value`, or None."""
-    return next((item for item in items if isinstance(item, dict) and item.get(key) == value), None)
+    """The object of a list whose `key` is `value`, or None. Without the key its place in the list is its number."""
+    return next((item for place, item in enumerate(items)
+                 if isinstance(item, dict) and item.get(key, place) == value), None)
 
 
 def by_id(items, key, value):
     """The same, made and appended if it is not there."""
-    item = find_by_id(items, key, value)
-    if item is None:
-        item = {key: value}
-        items.append(item)
-    return item
+    if find_by_id(items, key, value) is None:
+        items.append({key: value})
+    return find_by_id(items, key, value)
 
 
 def section(path, parent, key, kind):
@@ -224,33 +271,53 @@ def section(path, parent, key, kind):
     return value
 
 
+def rtmp_holder(owner):
+    """The object whose key `rtmp` counts: `outputs` in the older form, else `owner` itself."""
+    outputs = owner.get("outputs")
+    return outputs if isinstance(outputs, dict) and "rtmp" in outputs else owner
+
+
 def own_destination(path, stream):
     """The one destination of a stream that this tool writes: its rtmp object, or `default` of a list of them."""
-    if not isinstance(stream.get("rtmp"), list):
-        return section(path, stream, "rtmp", dict)
-    for entry in stream["rtmp"]:
+    holder = rtmp_holder(stream)
+    if not isinstance(holder.get("rtmp"), list):
+        return section(path, holder, "rtmp", dict)
+    for entry in holder["rtmp"]:
         if isinstance(entry, dict) and entry.get("name", "default") == "default":
             return entry
-    stream["rtmp"].insert(0, {"name": "default"})
-    return stream["rtmp"][0]
+    holder["rtmp"].insert(0, {"name": "default"})
+    return holder["rtmp"][0]
+
+
+def address_of(entry):
+    """What an entry of `urls` amounts to."""
+    if not isinstance(entry, dict):
+        return entry
+    url, key = entry.get("url"), entry.get("stream_key")
+    return f"{url.rstrip('/')}/{key}" if isinstance(url, str) and isinstance(key, str) else url
 
 
 def set_destination(path, stream, old, url):
     """Says where a stream goes: by the template above it, by a template of its own, or by a static list."""
-    if old["template"] and old["is_template_shared"]:
-        if "rtmp" not in stream:
+    holder = rtmp_holder(stream)
+    if holder.get("rtmp") == NOT_PUSHED:
+        del holder["rtmp"]
+    if old["template"]:
+        if old["is_template_shared"] and "rtmp" not in holder:
             return
         destination = own_destination(path, stream)
         destination.pop("urls", None)
         destination.pop("url_template", None)
-        if not destination:
-            del stream["rtmp"]
-    elif old["template"]:
-        destination = own_destination(path, stream)
-        destination.pop("urls", None)
-        destination["url_template"] = old["template"]
-    elif url:
-        own_destination(path, stream)["urls"] = [escape_braces(url)]
+        if not old["is_template_shared"]:
+            destination["url_template"] = old["template"]
+        if not holder["rtmp"]:
+            del holder["rtmp"]
+        return
+    destination = own_destination(path, stream)
+    before = destination.get("urls")
+    # Addresses that were added behind it are backups of the user's.
+    if not (isinstance(before, list) and before and address_of(before[0]) == escape_braces(url)):
+        destination["urls"] = [escape_braces(url)]
 
 
 def fill_stream(path, streams, camera_id, stream_id, old):
@@ -262,14 +329,17 @@ def fill_stream(path, streams, camera_id, stream_id, old):
     if stream_id > 0 and is_made_here and not encoder and not url:
         return
     stream = by_id(streams, "stream_id", stream_id)
-    stream.setdefault("name", STREAM_NAMES[stream_id])
+    if "name" not in stream:
+        name = STREAM_NAMES[stream_id]
+        if any(isinstance(other, dict) and other.get("name") == name for other in streams):
+            raise BadInput(f'{path}: camera {camera_id}: the name "{name}" of stream {stream_id} is that of another')
+        stream["name"] = name
     if encoder:
         section(path, stream, "encoder", dict).update(encoder)
     if url:
         set_destination(path, stream, old, url)
     elif is_made_here:
-        # The firmware pushed only what net_service.json named; a template above must not make others push.
-        stream["rtmp"] = {"enabled": False}
+        stream["rtmp"] = dict(NOT_PUSHED)
 
 
 def fill_camera(path, camera, camera_id, old):
@@ -283,21 +353,39 @@ def fill_camera(path, camera, camera_id, old):
         fill_stream(path, streams, camera_id, stream_id, old)
 
 
+def is_alone_below_the_top(rtmp, cameras, old):
+    """Whether a template in the top section reaches the two streams of camera 0, and nothing else."""
+    camera = find_by_id(cameras, "camera_id", 0) or {}
+    between = rtmp_holder(camera).get("rtmp")
+    others = [place for place, item in enumerate(list_of(camera, "streams"))
+              if isinstance(item, dict) and item.get("stream_id", place) not in range(len(STREAM_NAMES))]
+    is_hidden = "urls" in rtmp or (isinstance(between, dict) and ("urls" in between or "url_template" in between))
+    return not (others or is_hidden or old["camera_count"] > 1 or any(item is not camera for item in cameras))
+
+
+def make_room(path, config, cameras):
+    """Raises system.max_cameras where the cameras are more than it allows."""
+    enabled = sum(1 for camera in cameras if not isinstance(camera, dict) or camera.get("enabled", True) is True)
+    system = config.get("system")
+    limit = system.get("max_cameras", DEFAULT_MAX_CAMERAS) if isinstance(system, dict) else DEFAULT_MAX_CAMERAS
+    if not isinstance(limit, int):
+        raise BadInput(f"{path}: system.max_cameras: found {found(limit)}, allowed: a whole number")
+    if enabled > limit:
+        section(path, config, "system", dict)["max_cameras"] = enabled
+
+
 def merge(path, config, old):
     """The new system_config.json: `config` with what the old files say."""
     config = copy.deepcopy(config)
-    rtmp = section(path, config, "rtmp", dict)
+    rtmp = section(path, rtmp_holder(config), "rtmp", dict)
     rtmp["enabled"] = old["is_enabled"]
     cameras = section(path, config, "cameras", list)
-    others = [camera for camera in cameras if isinstance(camera, dict) and camera.get("camera_id") != 0]
-    old["is_template_shared"] = not others and old["camera_count"] == 1
+    old["is_template_shared"] = is_alone_below_the_top(rtmp, cameras, old)
     if old["template"] and old["is_template_shared"]:
         rtmp["url_template"] = old["template"]
-    if old["camera_count"] > DEFAULT_MAX_CAMERAS:
-        system = section(path, config, "system", dict)
-        system["max_cameras"] = max(system.get("max_cameras", 0), old["camera_count"])
     for camera_id in range(old["camera_count"]):
         fill_camera(path, by_id(cameras, "camera_id", camera_id), camera_id, old)
+    make_room(path, config, cameras)
     return config
 
 
@@ -313,27 +401,25 @@ def read_old(path):
 
 def keeps_names(config):
     """Whether an existing file leaves the first camera's streams the names that a template would be given."""
-    cameras = config.get("cameras")
-    camera = find_by_id(cameras, "camera_id", 0) if isinstance(cameras, list) else None
-    streams = (camera or {}).get("streams")
-    for stream_id, name in enumerate(STREAM_NAMES):
-        stream = find_by_id(streams, "stream_id", stream_id) if isinstance(streams, list) else None
-        if stream and stream.get("name", name) != name:
-            return False
-    return True
+    camera = find_by_id(list_of(config, "cameras"), "camera_id", 0) or {}
+    streams = [find_by_id(list_of(camera, "streams"), "stream_id", place) or {} for place in range(len(STREAM_NAMES))]
+    return all(stream.get("name", name) == name for stream, name in zip(streams, STREAM_NAMES))
 
 
-def to_text(config):
-    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+def to_bytes(path, config):
+    try:
+        return (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadInput(f"{path}: holds half of a surrogate pair, which is no text") from None
 
 
-def write_atomically(path, text):
+def write_atomically(path, content):
     """Replaces the file in one step: a reader, or a power cut, sees the old or the new one, never half of it."""
     folder = os.path.dirname(path) or "."
     handle, temporary = tempfile.mkstemp(prefix=".migrate-", dir=folder)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(path):
@@ -365,11 +451,14 @@ def migrate(arguments):
     if config == merged:
         print(f"{arguments.new}: nothing to change")
         return
-    before = "" if config is None else open(new_path, encoding="utf-8-sig").read()
-    after = to_text(merged)
+    before = b""
+    if config is not None:
+        with open(new_path, "rb") as file:
+            before = file.read()
+    after = to_bytes(arguments.new, merged)
     if arguments.dry_run:
-        sys.stdout.writelines(difflib.unified_diff(before.splitlines(True), after.splitlines(True),
-                                                   arguments.new, f"{arguments.new} (new)"))
+        lines = [content.decode("utf-8-sig").splitlines(True) for content in (before, after)]
+        sys.stdout.writelines(difflib.unified_diff(*lines, arguments.new, f"{arguments.new} (new)"))
         return
     if config is not None:
         write_atomically(new_path + ".bak", before)
@@ -396,6 +485,9 @@ def main():
         migrate(arguments)
     except BadInput as failure:
         print(f"{parser.prog}: {failure}", file=sys.stderr)
+        return 2
+    except RecursionError:
+        print(f"{parser.prog}: {arguments.new}: nested too deeply", file=sys.stderr)
         return 2
     except OSError as failure:
         print(f"{parser.prog}: {failure.filename or arguments.new}: {failure.strerror}", file=sys.stderr)

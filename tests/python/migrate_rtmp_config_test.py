@@ -140,6 +140,84 @@ class migrate_rtmp_config(unittest.TestCase):
                          {"chunk_size": 4096, "url_template": "rtmp://s/live/{stream_name}"})
         self.assertEqual(self.new.stat().st_mode & 0o777, 0o604)
 
+    def test_merges_into_every_form_that_campush_reads(self):
+        template = ("rtmp://s/live/main", "rtmp://s/live/sub")
+        static = ("rtmp://s/live/one", "rtmp://t/live/two")
+        own = {"stream_id": 0, "outputs": {"rtmp": {"chunk_size": 4096}}}
+        cases = [
+            ("ids left out", template, {"cameras": [{"name": "gate", "streams": [{"rtmp": {"chunk_size": 4096}}]}]}),
+            ("older form at the top", template, {"outputs": {"rtmp": {"max_retry_attempts": 3}, "mp4": {}}}),
+            ("older form in a stream", static, {"cameras": [{"camera_id": 0, "streams": [own]}]}),
+            ("template of the camera", template,
+             {"cameras": [{"camera_id": 0, "rtmp": {"url_template": "rtmp://old/live/{stream_name}"}}]}),
+            ("list of the camera", template, {"cameras": [{"rtmp": {"urls": ["rtmp://old/live/a"]}}]}),
+            ("list at the top", template, {"rtmp": {"urls": ["rtmp://old/live/a"]}}),
+            ("switched off by an earlier run", template,
+             {"cameras": [{"streams": [{}, {"stream_id": 1, "rtmp": {"enabled": False}}]}]}),
+            ("the same with a list", static, {"cameras": [{"streams": [{}, {"rtmp": {"enabled": False}}]}]}),
+            ("other names", template, {"cameras": [{"streams": [{"name": "big"}, {"name": "small"}]}]}),
+            ("named destinations", template,
+             {"cameras": [{"streams": [{"rtmp": [{"name": "cdn", "enabled": False}]}]}]}),
+        ]
+        for name, urls, before in cases:
+            with self.subTest(name=name):
+                self.write("system_config.json", before)
+                self.write("net_service.json", net_service(*urls))
+                after = self.migrate()
+                self.assertEqual(self.urls_of_campush(), {(0, 0): urls[0], (0, 1): urls[1]})
+                self.assertEqual(self.migrate(), after, "a second run")
+                self.assertIn("nothing to change", self.run_tool().stdout)
+
+    def test_leaves_other_streams_their_address(self):
+        streams = [{"stream_id": 0}, {"stream_id": 1}, {"stream_id": 2}]
+        self.write("system_config.json", {"rtmp": {"url_template": "rtmp://cdn/live/{stream_name}"},
+                                          "cameras": [{"camera_id": 0, "streams": streams}]})
+        self.write("net_service.json", net_service("rtmp://s/live/main", "rtmp://s/live/sub"))
+        self.migrate()
+        self.assertEqual(self.urls_of_campush(), {(0, 0): "rtmp://s/live/main", (0, 1): "rtmp://s/live/sub",
+                                                  (0, 2): "rtmp://cdn/live/stream2"})
+
+    def test_keeps_backups_that_were_added_behind_an_address(self):
+        for first in ("rtmp://s/live/one", {"url": "rtmp://s/live/", "stream_key": "one"}):
+            with self.subTest(first=first):
+                urls = [first, "rtmp://backup/live/one"]
+                self.write("system_config.json", {"cameras": [{"streams": [{"rtmp": {"urls": urls}}]}]})
+                self.write("net_service.json", net_service("rtmp://s/live/one"))
+                self.assertEqual(self.migrate()["cameras"][0]["streams"][0]["rtmp"]["urls"], urls)
+
+    def test_makes_room_for_its_cameras(self):
+        self.write("net_service.json", net_service("rtmp://s/live/main"))
+        self.write("vi.json", {"sensor1": {"name": "A"}, "sensor2": {"name": "B"}})
+        for before, expected in (({"max_cameras": 1}, 2), ({"max_cameras": 3}, 3), ({}, None)):
+            with self.subTest(before=before):
+                self.write("system_config.json", {"system": before})
+                self.assertEqual(self.migrate()["system"].get("max_cameras"), expected)
+                self.assertEqual(self.urls_of_campush(), {(0, 0): "rtmp://s/live/main"})
+
+    def test_the_backup_is_the_file_byte_for_byte(self):
+        before = b'\xef\xbb\xbf{\r\n"rtmp": {}\r\n}\r\n'
+        self.new.write_bytes(before)
+        self.write("net_service.json", net_service("rtmp://s/live/main"))
+        self.migrate()
+        self.assertEqual((self.path / "system_config.json.bak").read_bytes(), before)
+
+    def test_takes_the_addresses_that_campush_takes_and_no_others(self):
+        good = ["RTMP://s/live/x", "rtmp://u:p%40@[::1]:1935/live/x?a=1", "rtmps://s/app?vhost=a/key?b=1",
+                "rtmp://s/a/b/c?d=/", "rtmp://u:@s/live/x", "rtmp://b\u00fccher.example/live/x"]
+        bad = ["rtmp://s/live", "rtmp://s/live/", "rtmp://s//x", "rtmp://s:99999/live/x", "rtmp://s:/live/x",
+               "rtmp://@s/live/x", "rtmp://:p@s/live/x", "rtmp://[::g]/live/x", "rtmp://::1/live/x", "rtmp:///live/x",
+               "rtmp://s/live/?x=1", "rtmp://s/app?vhost=a", "rtmp://s?q/live/x", "rtmp://s/live/a b",
+               "rtmp://u\u0001@s/live/x", "rtmp://s/live/" + "x" * 2048, "rtmp://s/live/\ud800"]
+        for url in good + bad:
+            with self.subTest(url=url):
+                self.new.unlink(missing_ok=True)
+                self.write("net_service.json", json.dumps(net_service(url)))
+                done = self.run_tool()
+                self.assertEqual(done.returncode, 0 if url in good else 2, done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 0 if url in good else 1, done.stderr)
+                if url in good:
+                    self.assertEqual(self.urls_of_campush(), {(0, 0): url})
+
     def test_a_second_run_changes_nothing(self):
         self.write("net_service.json", net_service("rtmp://s/live/stream1", "rtmp://s/live/stream2"))
         self.write("venc.json", VENC)
@@ -169,11 +247,20 @@ class migrate_rtmp_config(unittest.TestCase):
             ("deep", "[" * 100000, None, None, ""),
             ("enable", json.dumps(net_service("rtmp://s/live/a", enable=7)), None, None, "rtmp.enable: found 7"),
             ("no address", json.dumps(net_service()), None, None, "neither main_url nor sub_url"),
+            ("one address twice", json.dumps(net_service("rtmp://s/live/a", "rtmp://s/live/a")), None, None,
+             "same address"),
+            ("huge number", '{"a": ' + "9" * 5000 + "}", None, None, "number of thousands of digits"),
             ("bad scheme", json.dumps(net_service("http://s/live/secretkey")), None, None, "rtmp.main_url"),
             ("number as address", json.dumps(net_service(5)), None, None, "rtmp.main_url: found 5"),
             ("bad encoder", good, {"venc1": {"name": "MJPEG"}}, None, 'venc1.name: found "MJPEG"'),
             ("bad size", good, {"venc1": {"name": "H264_CBR", "w": "wide"}}, None, 'venc1.w: found "wide"'),
             ("broken target", good, None, "{", "system_config.json:1:2: not JSON"),
+            ("not quite json", good, None, '{"a": NaN}', "NaN is not JSON"),
+            ("half a pair", good, None, '{"a": "\\ud800"}', "surrogate"),
+            ("deep target", good, None, '{"a": ' + "[" * 900 + "]" * 900 + "}", "nested too deeply"),
+            ("odd limit", good, None, '{"system": {"max_cameras": "x"}}', 'system.max_cameras: found "x"'),
+            ("name in use", good, None, '{"cameras": [{"streams": [{"stream_id": 2, "name": "main"}]}]}',
+             'the name "main" of stream 0'),
             ("odd target", good, None, '{"cameras": {}}', "cameras: found {}"),
         ]
         for name, old, venc, new, expected in cases:
