@@ -2,10 +2,12 @@
 
 import copy
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
+import time
 
 import harness
 from harness import file_source, pictures_sent
@@ -106,7 +108,7 @@ class signals(run_case):
 
     def test_sigterm_ends_under_a_stalled_server(self):
         self.server.restart("--stop-reading-after-bytes", "30000")
-        agent = harness.agent(self, harness.config_of([self.camera()]))
+        agent = harness.agent(self, harness.config_of([harness.camera(file_source("gate.h264"), self.server.url("gate"))]))
         agent.until(state="connected")
         agent.until(queue=lambda queue: queue["bytes"] > 0, seconds=30)
         self.check_end(agent)
@@ -204,6 +206,41 @@ class reload(run_case):
         for camera_id in (0, 1):
             self.check_untouched(camera_id)
 
+    def test_http_follows_its_token_file(self):
+        token = self.path / "token"
+        token.write_text("first-token\n", encoding="utf-8")
+        self.config = harness.config_of([self.camera(0, "one")])
+        self.config["http"]["token_file"] = str(token)
+        self.agent = harness.agent(self, self.config)
+        harness.eventually("it answers", lambda: self.agent.ask("/metrics", token="first-token")[0] == 200)
+        token.write_text("short\n", encoding="utf-8")
+        self.assertIn("allowed: 8 to 256", self.reload(r"reload: http.token_file .+"))
+        self.assertEqual(self.agent.ask("/metrics", token="first-token")[0], 200)
+        token.write_text("second-token\n", encoding="utf-8")
+        self.reload(r"HTTP on .+\n")
+        self.agent.port = None
+        self.agent.port = int(re.findall(r"HTTP on 127\.0\.0\.1:(\d+)\n", self.agent.child.log())[-1])
+        self.assertEqual(self.agent.ask("/metrics", token="second-token")[0], 200)
+        self.assertEqual(self.agent.ask("/metrics", token="first-token")[0], 401)
+
+    def streams_of_metrics(self):
+        return sorted(set(re.findall(r'campush_stream_tags_total{camera_id="0",stream="([^"]+)"}', self.agent.ask("/metrics")[1])))
+
+    def test_a_stream_less_or_renamed_leaves_nothing_behind(self):
+        self.config = harness.config_of([self.camera(0, "one")])
+        streams = self.config["cameras"][0]["streams"]
+        streams.append({**copy.deepcopy(streams[0]), "stream_id": 1, "rtmp": {"urls": [self.server.url("two")]}})
+        self.agent = harness.agent(self, self.config)
+        harness.eventually("both", lambda: self.streams_of_metrics() == ["main", "sub"])
+        self.change(lambda config: config["cameras"][0]["streams"].pop())
+        self.reload()
+        harness.eventually("one less", lambda: self.streams_of_metrics() == ["main"])
+        self.change(lambda config: config["cameras"][0].update(streams=[{**streams[0], "name": "wide"}]))
+        self.reload()
+        harness.eventually("its new name", lambda: self.streams_of_metrics() == ["wide"])
+        self.agent.until(state="connected", stream="wide", seconds=20)
+        self.assertNotRegex(self.agent.child.log(), r"error +\[app\]")
+
     def test_a_destination_more_leaves_its_neighbour_alone(self):
         self.start_two()
         second = [{"urls": [self.server.url("one")]}, {"name": "archive", "urls": [self.server.url("archive")]}]
@@ -273,6 +310,26 @@ class machine(run_case):
         mount = f'mount -t tmpfs -o size=8k small {disk} && head -c 8100 /dev/zero >{disk}/filler; exec "$@"'
         agent = harness.agent(self, self.config_with_log_file(disk / "campush.log"), prefix=("unshare", "-m", "sh", "-c", mount, "sh"))
         self.check_goes_on(agent)
+
+    def test_a_log_that_nobody_reads_does_not_stop_the_push(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with self.assertRaises(BlockingIOError):
+            while os.write(writer, b"x" * 4096):
+                pass
+        os.set_blocking(writer, True)
+        path = self.path / "agent.json"
+        path.write_text(json.dumps(harness.config_of([self.camera()])), encoding="utf-8")
+        child = subprocess.Popen([harness.CAMPUSH, "run", "--config", path], stdout=writer, stderr=writer)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        os.close(writer)
+        self.until_pictures("gate")
+        begin = time.monotonic()
+        child.send_signal(signal.SIGTERM)
+        self.assertEqual(child.wait(10), 0)
+        self.assertLess(time.monotonic() - begin, MAX_SHUTDOWN_S)
 
     def test_a_log_folder_that_does_not_exist_is_a_mistake(self):
         path = self.path / "c.json"
