@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "app/version.h"
 #include "config/loader.h"
 #include "config/reload_plan.h"
@@ -99,15 +101,22 @@ void agent::make_cameras(uint32_t max_cameras) {
 }
 
 result<void> agent::start_http(const http_options& options) {
+  auto token = options.listen.empty() ? result<secret_text>() : read_token(options.token_file);
+  if (!token) return tl::unexpected(token.error());
   m_http.reset();
   m_api.reset();
+  m_served_http = options;
+  m_served_token = std::move(*token);
   if (options.listen.empty()) return {};
-  auto token = read_token(options.token_file);
-  if (!token) return tl::unexpected(token.error());
-  const bool has_token = !token->empty();
-  m_api = std::make_unique<api>(*this, std::move(*token));
+  m_api = std::make_unique<api>(*this, m_served_token);
   m_http = std::make_unique<http_server>(m_control_loop, *m_api);
-  return m_http->start(options, has_token);
+  return m_http->start(options, !m_served_token.empty());
+}
+
+bool agent::is_served(const http_options& options) const {
+  if (options != m_served_http) return false;
+  const auto token = options.listen.empty() ? result<secret_text>() : read_token(options.token_file);
+  return token && *token == m_served_token;
 }
 
 result<void> agent::start(system_config config) {
@@ -151,18 +160,26 @@ result<void> agent::reload() {
 
 void agent::apply(system_config wanted) {
   const reload_plan plan = make_reload_plan(m_config, wanted);
+  // Sessions go before their streams, and come after them.
   for (const session_id& id : plan.sessions_to_destroy) log_refusal(m_sessions->destroy_session(id));
-  for (const uint32_t camera_id : plan.cameras_to_stop) remove_camera(camera_id);
-  for (const camera_config& camera : plan.cameras_to_restart) log_refusal(m_cameras->restart(camera));
-  for (const camera_config& camera : plan.cameras_to_start) start_camera(camera);
   for (const session_config& session : plan.sessions_to_replace) {
     log_refusal(m_sessions->destroy_session({session.camera_id, session.stream_id, session.destination}));
-    create_session(session);
   }
+  for (const uint32_t camera_id : plan.cameras_to_stop) {
+    log_refusal(m_cameras->stop(camera_id));
+    close_streams(camera_id, {});
+  }
+  for (const camera_config& camera : plan.cameras_to_restart) {
+    log_refusal(m_cameras->stop(camera.camera_id));
+    close_streams(camera.camera_id, camera.streams);
+    start_camera(camera);
+  }
+  for (const camera_config& camera : plan.cameras_to_start) start_camera(camera);
+  for (const session_config& session : plan.sessions_to_replace) create_session(session);
   for (const session_config& session : plan.sessions_to_create) create_session(session);
   if (plan.level) set_log_level(*plan.level);
   if (plan.log) log_refusal(configure_logging(*plan.log));
-  if (plan.http) log_refusal(start_http(*plan.http));
+  if (!is_served(wanted.http)) log_refusal(start_http(wanted.http));
   for (const std::string& key : plan.needs_process_restart) {
     log_warn(log_module::config, "{} changes only with a restart of the program", key);
   }
@@ -170,11 +187,17 @@ void agent::apply(system_config wanted) {
   m_config = std::move(wanted);
 }
 
-void agent::remove_camera(uint32_t camera_id) {
-  log_refusal(m_cameras->stop(camera_id));
+void agent::close_streams(uint32_t camera_id, const std::vector<stream_config>& kept) {
+  const auto is_kept = [&kept](const stream_config& stream) {
+    return std::any_of(kept.begin(), kept.end(), [&stream](const stream_config& other) {
+      return other.stream_id == stream.stream_id && other.name == stream.name;
+    });
+  };
   for (const camera_config& camera : m_config.cameras) {
     if (camera.camera_id != camera_id) continue;
-    for (const stream_config& stream : camera.streams) m_sessions->close_stream({camera_id, stream.stream_id});
+    for (const stream_config& stream : camera.streams) {
+      if (!is_kept(stream)) m_sessions->close_stream({camera_id, stream.stream_id});
+    }
   }
 }
 

@@ -63,10 +63,13 @@ class agent final : public agent_control {
   void make_lanes(uint32_t count);
   void make_cameras(uint32_t max_cameras);
   void start_camera(const camera_config& camera);
-  /// Stops it and closes its streams; its sessions are gone already.
-  void remove_camera(uint32_t camera_id);
+  /// Closes the streams of a stopped camera, except those kept under their name; the sessions of the others are gone already.
+  void close_streams(uint32_t camera_id, const std::vector<stream_config>& kept);
   void create_session(const session_config& session);
+  /// In place of what is served now, which stays where the token cannot be read.
   [[nodiscard]] result<void> start_http(const http_options& options);
+  /// Whether these options are in use, with the token that stands in their file now.
+  bool is_served(const http_options& options) const;
 
   const clock& m_clock;
   asio_event_loop& m_control_loop;
@@ -79,6 +82,8 @@ class agent final : public agent_control {
   std::vector<std::unique_ptr<io_lane>> m_lanes;
   std::unique_ptr<multi_session_manager> m_sessions;
   std::unique_ptr<camera_manager> m_cameras;
+  http_options m_served_http;
+  secret_text m_served_token;
   std::unique_ptr<api> m_api;
   std::unique_ptr<http_server> m_http;
 };

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 
@@ -14,6 +16,8 @@ namespace campush {
 namespace {
 
 constexpr auto shutdown_deadline = std::chrono::milliseconds(1800);
+/// A thread that hangs in the system (a dead network disk, say) must not keep the process: the kernel ends it then.
+constexpr unsigned last_resort_s = 3;
 
 int refuse(const error& problem) {
   std::fprintf(stderr, "%s\n", problem.message.c_str());
@@ -50,7 +54,12 @@ int run_command(const run_options& options) {
   asio_event_loop loop;
   std::function<void(int)> handle_signal;
   // Before any other thread: they inherit the blocked signals.
-  const signal_thread signals([&](int number) { loop.post([&handle_signal, number] { handle_signal(number); }); });
+  const signal_thread signals([&](int number) {
+    // Here and not on the loop, which may be what hangs.
+    if (number == SIGTERM || number == SIGINT) ::alarm(last_resort_s);
+    loop.post([&handle_signal, number] { handle_signal(number); });
+  });
+  std::signal(SIGALRM, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
 
   const auto logging = configure_logging(config->system.log);

@@ -58,6 +58,18 @@ const rapidjson::Value& part_of(const rapidjson::Value& object, const char* name
   return member != object.MemberEnd() && member->value.IsObject() ? member->value : empty;
 }
 
+/// As in the table of the demo: what came before a connection's first keyframe is no loss.
+uint64_t drops_of(const rapidjson::Value& counts) {
+  constexpr std::string_view early = "_before_start";
+  double sum = number_of(counts, "total");
+  for (const auto& member : counts.GetObject()) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    const bool is_early = name.size() > early.size() && name.substr(name.size() - early.size()) == early;
+    if (is_early && member.value.IsNumber()) sum -= member.value.GetDouble();
+  }
+  return sum > 0 ? static_cast<uint64_t>(sum) : 0;
+}
+
 session_row row_of(const rapidjson::Value& session) {
   session_row row;
   row.stream = text_of(session, "camera_name") + "/" + text_of(session, "stream");
@@ -66,9 +78,11 @@ session_row row_of(const rapidjson::Value& session) {
   row.url = text_of(session, "url");
   row.frames_per_second = number_of(session, "frames_per_second");
   row.kbit_per_s = static_cast<uint64_t>(number_of(part_of(session, "bitrate_bps"), "current") / 1000);
-  row.dropped = static_cast<uint64_t>(number_of(part_of(session, "frames_dropped"), "total"));
+  row.dropped = drops_of(part_of(session, "frames_dropped"));
   row.queue_ms = static_cast<uint64_t>(number_of(part_of(session, "queue"), "ms"));
   if (row.state == "connecting") row.detail = text_of(session, "phase");
+  const double url_index = number_of(session, "url_index");
+  if (row.state == "connected" && url_index > 0) row.detail = fmt::format("backup{:.0f}", url_index);
   if (row.state == "error" || row.state == "disconnected") row.detail = text_of(session, "reason");
   const double next_retry = number_of(session, "next_retry_in_s");
   if (next_retry > 0) row.detail += ", retry in " + short_duration(next_retry);
