@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 
 #include "app/agent.h"
 #include "app/commands/commands.h"
@@ -45,12 +46,18 @@ constexpr const char* config_format = R"({{
   ]
 }})";
 
+/// Where the clips may lie, seen from the program: installed, or in a build folder of the repository.
+constexpr const char* clip_folders[] = {"../share/campush/clips", "../../../tests/data"};
+
 std::string find_clips(const std::string& wanted) {
   if (!wanted.empty()) return wanted;
-  for (const char* folder : {CAMPUSH_INSTALLED_CLIPS, CAMPUSH_SOURCE_CLIPS}) {
-    if (::access((std::string(folder) + "/gate.h264").c_str(), R_OK) == 0) return folder;
+  std::error_code failure;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
+  for (const char* folder : clip_folders) {
+    const auto candidate = (program.parent_path() / folder).lexically_normal();
+    if (std::filesystem::exists(candidate / "gate.h264", failure)) return candidate;
   }
-  return CAMPUSH_INSTALLED_CLIPS;
+  return (program.parent_path() / clip_folders[0]).lexically_normal();
 }
 
 uint64_t frames_sent(const agent& program) {
