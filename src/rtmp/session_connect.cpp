@@ -62,7 +62,7 @@ void session::on_link_phase(session_link& link, connect_phase phase) {
 }
 
 void session::on_link_ready(session_link& link) {
-  consider_publish(link);
+  if (&link == m_main.get() || &link == m_probe.get()) consider_publish(link);
 }
 
 void session::consider_publish(session_link& link) {

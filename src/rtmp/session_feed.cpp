@@ -45,13 +45,17 @@ session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_p
     m_queue.count_drop(*tag, drop_reason::before_start);
     return verdict::dropped;
   }
-  const size_t limit = std::min<size_t>(m_options.max_message_bytes, chunked_message::max_message_payload);
-  if (tag->payload_bytes(m_options.dialect) > limit) {
+  if (is_too_big(*tag)) {
     m_queue.count_drop(*tag, drop_reason::too_big);
     return verdict::too_big;
   }
   remember_headers(headers);
   return m_queue.push(tag, now) ? verdict::queued : verdict::dropped;
+}
+
+bool session_feed::is_too_big(const flv_tag& tag) const noexcept {
+  const size_t limit = std::min<size_t>(m_options.max_message_bytes, chunked_message::max_message_payload);
+  return tag.payload_bytes(m_options.dialect) > limit;
 }
 
 void session_feed::remember_headers(const std::shared_ptr<const stream_headers>& headers) {

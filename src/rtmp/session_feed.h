@@ -37,6 +37,8 @@ class session_feed {
   bool is_started() const noexcept { return m_is_started; }
 
   verdict push(const tag_ptr& tag, const std::shared_ptr<const stream_headers>& headers, time_point now);
+  /// Over what the server or the protocol takes in one message.
+  bool is_too_big(const flv_tag& tag) const noexcept;
   void count_drop(const flv_tag& tag, drop_reason reason) noexcept { m_queue.count_drop(tag, reason); }
   /// False when the publisher did not take all: send() again after its on_writable().
   bool send(publisher& to, session_sampler& sampler);

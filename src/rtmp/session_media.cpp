@@ -27,6 +27,10 @@ void session::on_tag(const tag_ptr& tag, const std::shared_ptr<const stream_head
   }
   if (!m_feed.is_started()) {
     if (!is_start) return m_feed.count_drop(*tag, drop_reason::before_start);
+    if (m_feed.is_too_big(*tag)) {
+      m_feed.count_drop(*tag, drop_reason::too_big);
+      return on_too_big(*tag, now);
+    }
     start_feed(*tag, now);
   }
   if (m_feed.push(tag, headers, now) == session_feed::verdict::too_big) on_too_big(*tag, now);
@@ -77,10 +81,11 @@ void session::start_feed(const flv_tag& first, time_point now) {
 
 bool session::is_gop_usable() const noexcept {
   const std::vector<tag_ptr>& gop = m_stream->gop();
+  if (gop.empty() || m_feed.is_too_big(*gop.front())) return false;
   size_t bytes = 0;
   for (const tag_ptr& tag : gop) bytes += tag->payload_bytes(m_feed.dialect());
   // A replay must not by itself fill the queue to the point where the connection is closed.
-  return !gop.empty() && bytes < m_config.queue.critical_bytes / 2;
+  return bytes < m_config.queue.critical_bytes / 2;
 }
 
 void session::start_from_gop() {
@@ -103,6 +108,7 @@ void session::on_too_big(const flv_tag& tag, time_point now) {
                              "({}) and was dropped",
                              bytes, m_config.max_message_bytes));
   log_warn(log_module::session, "{}: {} ({} times)", log_name(), m_status.last_error.view(), count);
+  publish_status();
   if (!m_control || now - m_bitrate_asked_at < bitrate_asked_every) return;
   m_bitrate_asked_at = now;
   const uint64_t kbps = m_sampler.bitrate_current_bps() / 1000 * 3 / 4;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "rtmp/session.h"
 #include "util/log.h"
 
@@ -59,7 +61,7 @@ void session::publish_status() {
   const send_queue& queue = m_feed.queue();
   m_status.bitrate_current_bps = m_sampler.bitrate_current_bps();
   m_status.bitrate_average_bps = m_sampler.bitrate_average_bps();
-  m_status.bitrate_peak_bps = m_sampler.bitrate_peak_bps();
+  m_status.bitrate_peak_bps = std::max(m_status.bitrate_peak_bps, m_sampler.bitrate_peak_bps());
   m_status.frames_sent = m_feed.frames_sent();
   m_status.dropped = queue.dropped();
   m_status.bytes_sent = m_bytes_before + m_sampler.written_bytes();

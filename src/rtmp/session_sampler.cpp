@@ -31,7 +31,8 @@ void session_sampler::begin(time_point now, const stream_counters& counters) noe
 void session_sampler::on_sent(size_t wire_bytes, time_point capture_time, bool is_picture) noexcept {
   m_offset += wire_bytes;
   if (is_picture) ++m_frames;
-  if (capture_time == time_point{}) return;
+  // Frames of before the connection (a replayed GOP) are old by intention: they say nothing about the way to the server.
+  if (capture_time < m_begin) return;
   // A full ring means that nothing is acknowledged: the marks that wait are the interesting ones.
   if (m_mark_count == max_marks) return;
   m_marks[(m_first_mark + m_mark_count++) % max_marks] = {m_offset, capture_time};

@@ -281,6 +281,35 @@ TEST(session, a_picture_over_max_message_bytes_is_dropped_reported_and_a_lower_b
   EXPECT_EQ(status.state, session_state::connected);
 }
 
+TEST(session, sends_nothing_at_all_before_a_keyframe_that_fits) {
+  frame_feeder::options source = with_audio();
+  source.keyframe_bytes = 30'000;
+  session_bench bench(source);
+  bench.config.max_message_bytes = 20'000;
+  bench.start();
+  bench.run(seconds(3));
+  EXPECT_EQ(bench.connection(0).order(), "");
+  EXPECT_NE(bench.status().last_error.view().find("message_too_big"), std::string_view::npos);
+  bench.camera.settings.keyframe_bytes = 1000;
+  bench.run(seconds(2));
+  EXPECT_EQ(bench.connection(0).order().substr(0, 4), "MVAk");
+}
+
+TEST(session, does_not_replay_a_gop_that_would_fill_the_queue) {
+  frame_feeder::options source;
+  source.gop = 100;
+  source.picture_bytes = 50'000;
+  session_bench bench(source);
+  bench.start();
+  bench.run(milliseconds(3000));
+  bench.servers.kill("p");
+  bench.run(seconds(3));
+  ASSERT_EQ(bench.attempts(), 2u);
+  EXPECT_EQ(bench.state(), session_state::connected);
+  EXPECT_EQ(bench.last().order().substr(0, 3), "MVk");
+  EXPECT_LT(bench.last().count(tag_kind::video), 70u);
+}
+
 TEST(session, tells_rates_bytes_and_latency) {
   session_bench bench;
   bench.start();
