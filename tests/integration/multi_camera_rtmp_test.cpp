@@ -260,6 +260,33 @@ TEST(multi_camera_rtmp, shuts_down_within_2_s_under_silent_dns_and_stalled_serve
   EXPECT_TRUE(site.world.run_until_true([&] { return is_down; }, seconds(2)));
 }
 
+TEST(multi_camera_rtmp, timestamps_cross_every_boundary_of_the_wire) {
+  for (const uint32_t start : {0xffffffu - 5'000, 0x7fffffffu - 5'000, 0xffffffffu - 5'000}) {
+    SCOPED_TRACE(start);
+    simulated_site site(1);
+    site.add_camera(tiny_camera(0));
+    session_config config;
+    config.urls = {"rtmp://s0/live/x"};
+    config.initial_timestamp_ms = start;
+    config.max_session_age = seconds(0);
+    site.create(config);
+    site.start_cameras();
+    site.world.run_for(seconds(12));
+    ASSERT_EQ(site.servers[0]->server.live_streams(), 1u);
+    const rtmp_stream_stats stats = site.servers[0]->server.streams().front();
+    EXPECT_EQ(stats.video.first_ms, start);
+    EXPECT_GT(stats.video.last_ms - start, 10'000u);
+    EXPECT_LT(stats.video.last_ms - start, 13'000u);
+    for (const track_times* track : {&stats.video, &stats.audio}) {
+      EXPECT_GT(track->count, 100u);
+      EXPECT_EQ(track->gaps, 0u);
+      EXPECT_EQ(track->backward_steps, 0u);
+    }
+    EXPECT_EQ(stats.pictures.missing_references(), 0u);
+    EXPECT_EQ(site.sessions->status().front().connects, 1u);
+  }
+}
+
 TEST(multi_camera_rtmp, a_camera_restart_touches_no_other_session) {
   simulated_site site(1);
   for (uint32_t i = 0; i < 2; ++i) {
