@@ -2,14 +2,14 @@
 
 #include <spdlog/details/log_msg.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/sinks/syslog_sink.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
-#include <cstdio>
 #include <memory>
 
+#include "util/log_console_sink.h"
 #include "util/log_file_sink.h"
 
 namespace campush {
@@ -42,7 +42,7 @@ constexpr size_t max_line_bytes = 4096;
 constexpr const char* dated_pattern = "%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v";
 
 sink_ptr make_console_sink() {
-  auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>(spdlog::color_mode::automatic);
+  auto sink = std::make_shared<log_console_sink>(STDERR_FILENO);
   sink->set_pattern(dated_pattern);
   return sink;
 }
@@ -107,7 +107,11 @@ void emit(spdlog::sinks::sink& sink, log_level level, std::string_view line) {
 void on_lost_line(log_state& log, const char* why) noexcept {
   ++log.lost_lines;
   if (!log.has_complained.exchange(true)) {
-    std::fprintf(stderr, "campush: log lines are being lost: %s\n", why);
+    try {
+      write_without_waiting(STDERR_FILENO, fmt::format("campush: log lines are being lost: {}\n", why));
+    } catch (...) {
+      log.has_complained = false;
+    }
   }
 }
 
