@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t read_buffer_bytes = 256 * 1024;
 constexpr size_t max_shown_name = 16;
+constexpr size_t max_shown_app = 64;
 
 bool is_word_character(char each) noexcept {
   return (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z') || (each >= '0' && each <= '9') || each == '_';
@@ -24,14 +25,24 @@ std::string file_part(std::string_view text) {
   return part.empty() ? "_" : part;
 }
 
+void replace_unprintable(std::string& text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char each) { return each < '!' || each > '~'; }, '?');
+}
+
 }  // namespace
+
+std::string shown_app_name(std::string_view app) {
+  std::string shown(app.substr(0, std::min(app.find('?'), max_shown_app)));
+  replace_unprintable(shown);
+  return shown;
+}
 
 std::string shown_stream_name(std::string_view name) {
   const bool is_plain = name.size() <= max_shown_name && std::all_of(name.begin(), name.end(), is_word_character);
   if (is_plain) return std::string(name);
   std::string shown(name.substr(0, 2));
-  std::replace_if(
-      shown.begin(), shown.end(), [](char each) { return each < '!' || each > '~'; }, '?');
+  replace_unprintable(shown);
   return shown + "***";
 }
 

@@ -61,8 +61,8 @@ struct track_times {
 
 /// Counts of one publish, from its acceptance to its end.
 struct rtmp_stream_stats {
-  uint64_t id = 0;  ///< 1, 2, 3 … in order of publishing
-  std::string app;
+  uint64_t id = 0;   ///< 1, 2, 3 … in order of publishing
+  std::string app;   ///< as shown_app_name() gives it
   std::string name;  ///< without the query; a stream key: people see shown_name
   std::string shown_name;
   endpoint remote;
@@ -162,5 +162,7 @@ class rtmp_server {
 /// A stream name as people may see it (DESIGN 8): whole if it has at most 16 characters of [A-Za-z0-9_], else its first two and
 /// "***".
 std::string shown_stream_name(std::string_view name);
+/// An app as people and terminals may see it: without its query, at most 64 characters, '?' for what is not printable ASCII.
+std::string shown_app_name(std::string_view app);
 
 }  // namespace campush

@@ -220,7 +220,7 @@ dialogue_verdict server_connection::on_publish(std::string_view app, std::string
   m_stats.remote = remote;
   m_stats.wire_bytes = m_received;
   m_stats.id = m_owner.m_next_stream_id++;
-  m_stats.app = app.substr(0, app.find('?'));
+  m_stats.app = shown_app_name(app);
   m_stats.name = name;
   m_stats.shown_name = shown_stream_name(name);
   m_stats.is_live = true;

@@ -453,6 +453,12 @@ TEST(shown_stream_name, hides_what_may_be_a_key) {
   EXPECT_EQ(shown_stream_name(""), "");
 }
 
+TEST(shown_app_name, leaves_nothing_that_moves_a_terminal) {
+  EXPECT_EQ(shown_app_name("live/inner?token=1"), "live/inner");
+  EXPECT_EQ(shown_app_name("a\x1b[2J\nclose    b/c\xc2\x9b"), "a?[2J?close????b/c??");
+  EXPECT_EQ(shown_app_name(std::string(5000, 'a')).size(), 64u);
+}
+
 TEST(track_times, takes_a_wrap_for_a_step) {
   track_times times;
   times.add(0xfffffff0, 1000);
