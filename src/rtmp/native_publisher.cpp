@@ -324,6 +324,19 @@ void native_publisher::on_end_of_stream(const io_outcome& outcome) {
   fail(connected_reason(outcome.failure), fmt::format("connection lost: {}", error_name(outcome.failure)));
 }
 
+/// A server that refuses says why and closes; the reset may be noticed by a write before its words are read.
+void native_publisher::on_write_failed(const io_outcome& outcome) {
+  for (bool goes_on = true; goes_on;) {
+    const io_outcome read = m_stream->read_some(m_shared.m_received.data(), m_shared.m_received.size());
+    goes_on = read.status == io_status::ok && is_read_allowed(read.bytes) &&
+              m_dialogue->receive({m_shared.m_received.data(), read.bytes});
+  }
+  if (m_stage != stage::stopping && m_dialogue->phase() == dialogue_phase::failed) {
+    return fail(dialogue_reason(m_dialogue->failure()), m_dialogue->description());
+  }
+  on_end_of_stream(outcome);
+}
+
 void native_publisher::on_writable() {
   m_is_blocked = false;
   pump(nullptr, 0, video_dialect::legacy);
@@ -344,7 +357,7 @@ size_t native_publisher::pump(const outgoing_tag* tags, size_t count, video_dial
     for (size_t i = 0; i < views; ++i) offered += m_shared.m_views[i].size();
     const io_outcome outcome = m_stream->write_some(m_shared.m_views.data(), views);
     if (outcome.status == io_status::closed || outcome.status == io_status::failed) {
-      on_end_of_stream(outcome);
+      on_write_failed(outcome);
       break;
     }
     const size_t moved = outcome.status == io_status::ok ? outcome.bytes : 0;

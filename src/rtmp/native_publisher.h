@@ -96,6 +96,7 @@ class native_publisher final : public publisher, private byte_stream_events {
   void follow_dialogue();
   void report_phase(connect_phase phase);
   void on_end_of_stream(const io_outcome& outcome);
+  void on_write_failed(const io_outcome& outcome);
   void on_deadline();
 
   size_t pump(const outgoing_tag* tags, size_t count, video_dialect dialect);

@@ -331,6 +331,81 @@ TEST(native_publisher, obeys_a_kick) {
   EXPECT_EQ(bench.heard.reason, disconnect_reason::closed_by_server);
 }
 
+/// A stream whose writes find the connection reset while what the server said before still waits to be read, as on Linux.
+class reset_stream final : public byte_stream, private byte_stream_events {
+ public:
+  explicit reset_stream(std::unique_ptr<byte_stream> inner) : m_inner(std::move(inner)) {}
+  bool is_reset = false;
+
+  void set_events(byte_stream_events* events) override {
+    m_events = events;
+    m_inner->set_events(events != nullptr ? this : nullptr);
+  }
+  io_outcome read_some(uint8_t* data, size_t size) override { return m_inner->read_some(data, size); }
+  io_outcome write_some(const byte_view* parts, size_t count) override {
+    if (is_reset) return {io_status::failed, 0, error_code::connection_reset};
+    return m_inner->write_some(parts, count);
+  }
+  void request_writable() override { m_inner->request_writable(); }
+  void shutdown_write() noexcept override { m_inner->shutdown_write(); }
+  void close() noexcept override { m_inner->close(); }
+  stream_counters sample() const override { return m_inner->sample(); }
+  endpoint local() const override { return m_inner->local(); }
+  endpoint remote() const override { return m_inner->remote(); }
+
+ private:
+  void on_readable() override {
+    if (!is_reset) m_events->on_readable();
+  }
+  void on_writable() override { m_events->on_writable(); }
+  const std::unique_ptr<byte_stream> m_inner;
+  byte_stream_events* m_events = nullptr;
+};
+
+struct resetting_network final : network {
+  network& inner;
+  reset_stream* made = nullptr;
+  explicit resetting_network(network& on) : inner(on) {}
+  std::unique_ptr<pending_operation> connect(const endpoint& remote, const connect_options& options,
+                                             connect_callback done) override {
+    return inner.connect(remote, options, [this, done = std::move(done)](result<std::unique_ptr<byte_stream>> answer) {
+      auto stream = std::make_unique<reset_stream>(std::move(*answer));
+      made = stream.get();
+      done(std::move(stream));
+    });
+  }
+  result<std::unique_ptr<stream_acceptor>> listen(const endpoint& local, accept_callback accepted) override {
+    return inner.listen(local, std::move(accepted));
+  }
+};
+
+TEST(native_publisher, tells_the_servers_last_words_when_a_write_finds_the_connection_reset) {
+  for (const bool says_why : {false, true}) {
+    SCOPED_TRACE(says_why);
+    publisher_bench bench;
+    resetting_network network(bench.network);
+    native_publisher_factory factory(bench.loop, network, bench.names);
+    publish_target target;
+    target.url = *stream_url::parse("rtmp://server/live/k");
+    bench.subject = factory.make(target, bench.heard);
+    bench.heard.output = bench.subject.get();
+    bench.subject->start();
+    bench.world.run_for(milliseconds(200));
+    ASSERT_TRUE(bench.heard.is_published);
+    network.made->is_reset = true;
+    if (says_why) bench.server.unpublish("live", "");
+    bench.world.run_for(milliseconds(50));
+    const outgoing_tag picture = bench.picture(1000, 0);
+    EXPECT_EQ(bench.subject->write(&picture, 1, video_dialect::enhanced), 0u);
+    EXPECT_FALSE(bench.heard.is_over) << "never from inside the call";
+    bench.world.run_for(milliseconds(1));
+    const disconnect_reason expected =
+        says_why ? disconnect_reason::closed_by_server : disconnect_reason::connection_reset;
+    EXPECT_STREQ(reason_name(bench.heard.reason), reason_name(expected));
+    bench.subject.reset();
+  }
+}
+
 TEST(native_publisher, reports_a_reset_connection) {
   publisher_bench bench;
   bench.publish();
