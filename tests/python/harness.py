@@ -316,8 +316,9 @@ rtmp {{ access_log off; server {{ listen 127.0.0.1:{self.port};
 class sink:
     """campush-sink on a port of its own, its report read as JSON."""
 
-    def __init__(self, test, *options, name="sink", port=0, prefix=()):
+    def __init__(self, test, *options, name="sink", port=0, prefix=(), host="127.0.0.1"):
         require("campush-sink")
+        self.host = host
         self.test, self.name, self.port, self.prefix = test, name, port, prefix
         self.records = test.path / f"{name}_rec"
         self.start(*options)
@@ -326,7 +327,7 @@ class sink:
         """Again on the same port, for another fault or none."""
         log = self.test.path / f"{self.name}.log"
         self.seen = log.stat().st_size if log.exists() else 0
-        self.child = self.test.start(self.name, [*self.prefix, CAMPUSH_SINK, "--listen", f"127.0.0.1:{self.port}", "--json",
+        self.child = self.test.start(self.name, [*self.prefix, CAMPUSH_SINK, "--listen", f"{self.host}:{self.port}", "--json",
                                                  "--record", self.records, *options])
         listening = self.until("listening")
         self.port = listening["port"] or self.port
@@ -348,7 +349,7 @@ class sink:
         return self.until("close", seconds=seconds)
 
     def url(self, name, application="live"):
-        return f"rtmp://127.0.0.1:{self.port}/{application}/{name}"
+        return f"rtmp://{self.host}:{self.port}/{application}/{name}"
 
 
 class case_result(unittest.TextTestResult):

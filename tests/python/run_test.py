@@ -241,6 +241,18 @@ class reload(run_case):
         self.agent.until(state="connected", stream="wide", seconds=20)
         self.assertNotRegex(self.agent.child.log(), r"error +\[app\]")
 
+    def test_two_sessions_swap_their_addresses(self):
+        self.start_two()
+
+        def swap(config):
+            for camera, name in zip(config["cameras"], ("two", "one")):
+                camera["streams"][0]["rtmp"]["urls"] = [self.server.url(name)]
+        self.change(swap)
+        self.reload()
+        for camera_id, name in ((0, "two"), (1, "one")):
+            self.agent.until(camera_id=camera_id, state="connected", url=self.server.url(name), seconds=20)
+        self.assertNotRegex(self.agent.child.log(), r"error +\[app\]")
+
     def test_a_destination_more_leaves_its_neighbour_alone(self):
         self.start_two()
         second = [{"urls": [self.server.url("one")]}, {"name": "archive", "urls": [self.server.url("archive")]}]
