@@ -9,6 +9,9 @@ namespace campush {
 
 namespace {
 
+/// Of one address among many: a lost SYN is repeated after 1 s.
+constexpr duration least_share = std::chrono::milliseconds(1500);
+
 constexpr int64_t read_burst_bytes = 1 << 20;
 constexpr int64_t read_bytes_per_second = 64 * 1024;
 
@@ -137,6 +140,11 @@ void native_publisher::on_resolved(result<std::vector<endpoint>> answer) {
   }
   if (answer->empty()) return try_known_addresses(about_host("the name has no address"));
   m_endpoints = std::move(*answer);
+  // More than an attempt has time for: the next attempt begins with another one.
+  if (m_endpoints.size() * least_share > m_target.tcp_timeout) {
+    const auto first = static_cast<std::ptrdiff_t>(m_target.handshake_seed % m_endpoints.size());
+    std::rotate(m_endpoints.begin(), m_endpoints.begin() + first, m_endpoints.end());
+  }
   m_tcp_deadline = m_shared.m_loop.now() + m_target.tcp_timeout;
   m_stage = stage::connecting;
   report_phase(connect_phase::tcp);
@@ -161,12 +169,13 @@ void native_publisher::try_known_addresses(std::string_view why) {
 
 void native_publisher::connect_next() {
   if (m_stage != stage::connecting) return;
-  if (m_next_endpoint == m_endpoints.size()) {
+  const auto left = std::max<duration>(m_tcp_deadline - m_shared.m_loop.now(), duration(0));
+  if (m_next_endpoint == m_endpoints.size() || (m_next_endpoint > 0 && left == duration(0))) {
     return fail(connecting_reason(m_connect_error.code), m_connect_error.message);
   }
   // A dead first address (IPv6 without a route, say) must leave time for the others.
-  const auto left = std::max<duration>(m_tcp_deadline - m_shared.m_loop.now(), duration(0));
-  m_deadline->arm_after(left / static_cast<int64_t>(m_endpoints.size() - m_next_endpoint));
+  const auto share = left / static_cast<int64_t>(m_endpoints.size() - m_next_endpoint);
+  m_deadline->arm_after(std::min(left, std::max(share, least_share)));
   const endpoint& remote = m_endpoints[m_next_endpoint++];
   m_operation = m_shared.m_network.connect(
       remote, connect_options{},

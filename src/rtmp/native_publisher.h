@@ -60,7 +60,7 @@ class native_publisher_factory final : public publisher_factory {
 /// One connection by our own engine: resolve, TCP, handshake, connect, publish, media, unpublish.
 /// Shape: as publisher says. A write gathers the rest of the tag begun before, then what the dialogue has to say, then new
 ///   tags, into one write_some(); a tag of which the transport took no byte is not taken. Each phase has its own deadline; addresses
-///   are tried one after the other, each with its share of the TCP deadline.
+///   are tried one after the other, each with its share of the TCP deadline, at least 1.5 s.
 /// Errors: on_failed() comes from a timer, never from inside a call, and is the last event. More than the read allowance (1 MiB, and
 ///   64 KiB/s) from a server is a protocol_violation.
 /// Thread: loop-thread. Destroy it outside its own events.

@@ -237,6 +237,37 @@ TEST(native_publisher, tries_every_address_within_the_tcp_deadline) {
   EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_published; }, milliseconds(2800)));
 }
 
+TEST(native_publisher, gives_each_of_many_addresses_the_time_of_a_long_way) {
+  publisher_bench bench;
+  std::vector<std::string> addresses{"10.0.0.1"};
+  for (int i = 0; i < 15; ++i) addresses.push_back("10.0.1." + std::to_string(i));
+  bench.network.add_host("far", addresses);
+  bench.host.delay = milliseconds(400);
+  bench.start("rtmp://far/live/k");
+  EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_ready; }, seconds(6))) << bench.heard.text;
+}
+
+TEST(native_publisher, comes_to_each_of_many_addresses_in_turn) {
+  publisher_bench bench;
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 15; ++i) addresses.push_back("10.0.1." + std::to_string(i));
+  bench.network.add_host("dead", addresses).blackhole_connects = true;
+  addresses.emplace_back("10.0.0.1");
+  bench.network.add_host("many", addresses);
+  publish_target target;
+  target.url = *stream_url::parse("rtmp://many/live/k");
+  size_t attempts = 0;
+  for (bench.heard.is_ready = false; !bench.heard.is_ready && attempts < addresses.size(); ++attempts) {
+    target.handshake_seed = attempts;
+    bench.heard = listening_session{};
+    bench.heard.publishes = false;
+    bench.subject = bench.factory.make(target, bench.heard);
+    bench.subject->start();
+    bench.world.run_for(milliseconds(5100));
+  }
+  EXPECT_TRUE(bench.heard.is_ready);
+}
+
 TEST(native_publisher, uses_the_last_good_address_when_dns_falls_silent_but_not_when_the_name_is_gone) {
   publisher_bench bench;
   bench.publish();
