@@ -59,6 +59,19 @@ session_status initial_status(const session_config& config, const std::vector<st
   return status;
 }
 
+/// Tells once all loops have told. Thread: any-thread.
+class shutdown_countdown {
+ public:
+  shutdown_countdown(size_t count, std::function<void()> done) : m_left(count), m_done(std::move(done)) {}
+  void count_down() {
+    if (m_left.fetch_sub(1) == 1 && m_done) m_done();
+  }
+
+ private:
+  std::atomic<size_t> m_left;
+  const std::function<void()> m_done;
+};
+
 /// Where a side is let go: on its loop, or, when that does not answer any more, here.
 struct side_handover {
   std::mutex mutex;
@@ -150,7 +163,8 @@ const session_entry* multi_session_manager::state::find_twin(const std::vector<s
   return nullptr;
 }
 
-multi_session_manager::multi_session_manager(std::vector<loop_services> loops, const media_stream_options& streams)
+multi_session_manager::multi_session_manager(const std::vector<loop_services>& loops,
+                                             const media_stream_options& streams)
     : m_state(std::make_unique<state>()) {
   for (const loop_services& services : loops) m_state->sides.push_back(std::make_shared<loop_side>(services, streams));
 }
@@ -297,13 +311,14 @@ void multi_session_manager::shutdown(duration deadline, std::function<void()> do
     const std::lock_guard<std::mutex> hold(m_state->mutex);
     m_state->is_shut_down = true;
   }
-  if (m_state->sides.empty() && done) return done();
-  const auto left = std::make_shared<std::atomic<size_t>>(m_state->sides.size());
+  if (m_state->sides.empty()) {
+    if (done) done();
+    return;
+  }
+  const auto countdown = std::make_shared<shutdown_countdown>(m_state->sides.size(), std::move(done));
   for (size_t i = 0; i < m_state->sides.size(); ++i) {
-    m_state->run_on(i, [left, deadline, done](loop_side& side) {
-      side.shutdown(deadline, [left, done] {
-        if (left->fetch_sub(1) == 1 && done) done();
-      });
+    m_state->run_on(i, [countdown, deadline](loop_side& side) {
+      side.shutdown(deadline, [countdown] { countdown->count_down(); });
     });
   }
 }

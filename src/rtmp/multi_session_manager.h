@@ -59,7 +59,7 @@ struct stream_status {
 ///   (a loop that does not answer within 1 s counts as stopped).
 class multi_session_manager {
  public:
-  multi_session_manager(std::vector<loop_services> loops, const media_stream_options& streams);
+  multi_session_manager(const std::vector<loop_services>& loops, const media_stream_options& streams);
   ~multi_session_manager();
   multi_session_manager(const multi_session_manager&) = delete;
   multi_session_manager& operator=(const multi_session_manager&) = delete;

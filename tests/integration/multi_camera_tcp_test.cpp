@@ -136,12 +136,14 @@ class tcp_site {
                                                         attach_to(*sessions)));
     cameras.back()->start();
   }
+  /// Lets the others run for a while.
+  void pause(duration span) const { m_pause->run_one_for(span); }
   template <class Predicate>
   bool wait_for(Predicate is_met, duration limit) const {
     const time_point end = time.now() + limit;
     while (!is_met()) {
       if (time.now() >= end) return false;
-      std::this_thread::sleep_for(milliseconds(5));
+      pause(milliseconds(5));
     }
     return true;
   }
@@ -151,6 +153,9 @@ class tcp_site {
     }
     return true;
   }
+
+ private:
+  std::unique_ptr<asio_event_loop> m_pause = std::make_unique<asio_event_loop>();
 };
 
 void harm(tcp_servers& servers, size_t victim, seeded_random& random) {
@@ -215,9 +220,9 @@ TEST(multi_camera_tcp, sessions_survive_dying_servers_over_real_tcp) {
   while (site.time.now() < end) {
     const size_t victim = random.between(0, servers.size() - 1);
     harm(servers, victim, random);
-    std::this_thread::sleep_for(milliseconds(random.between(50, 2'000)));
+    site.pause(milliseconds(random.between(50, 2'000)));
     servers.heal(victim);
-    std::this_thread::sleep_for(milliseconds(random.between(50, 1'500)));
+    site.pause(milliseconds(random.between(50, 1'500)));
   }
   for (size_t i = 0; i < servers.size(); ++i) servers.heal(i);
   EXPECT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(60)));
@@ -245,7 +250,7 @@ TEST(multi_camera_tcp, a_killed_primary_is_followed_by_a_keyframe_on_the_backup)
   config.urls = {url_entry(servers.url(0, "/live/x")), url_entry(servers.url(1, "/live/x"))};
   ASSERT_TRUE(site.sessions->create_session(config).has_value());
   ASSERT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(20)));
-  std::this_thread::sleep_for(milliseconds(1500));
+  site.pause(milliseconds(1500));
   const time_point killed_at = site.time.now();
   servers.with(0, [](rtmp_server& server) {
     server.stop();
@@ -284,6 +289,7 @@ TEST(multi_camera_tcp, publishes_over_ipv6) {
 TEST(multi_camera_tcp, the_embedded_instance_publishes_with_a_loop_of_its_own) {
   tcp_servers servers(1);
   system_clock time;
+  asio_event_loop pause;
   const std::shared_ptr<multi_session_manager> manager = multi_session_manager::instance();
   EXPECT_EQ(manager, multi_session_manager::instance());
   session_config config;
@@ -295,7 +301,7 @@ TEST(multi_camera_tcp, the_embedded_instance_publishes_with_a_loop_of_its_own) {
     camera.start();
     const time_point end = time.now() + seconds(20);
     while (manager->find(*id)->state != session_state::connected && time.now() < end) {
-      std::this_thread::sleep_for(milliseconds(5));
+      pause.run_one_for(milliseconds(5));
     }
     EXPECT_EQ(manager->find(*id)->state, session_state::connected);
     camera.stop();
