@@ -152,6 +152,14 @@ TEST(native_publisher, leaves_tags_that_it_could_not_begin_to_the_caller) {
   EXPECT_EQ(bench.subject->write(tags.data() + 2, 8, video_dialect::enhanced), 0u) << "until on_writable";
 }
 
+/// The server has this one fault.
+template <bool rtmp_server_faults::*Fault>
+void server_fault(publisher_bench& bench) {
+  rtmp_server_faults faults;
+  faults.*Fault = true;
+  bench.server.set_faults(faults);
+}
+
 TEST(native_publisher, says_with_a_reason_and_without_the_key_how_it_failed) {
   struct failing_case {
     const char* name;
@@ -167,55 +175,17 @@ TEST(native_publisher, says_with_a_reason_and_without_the_key_how_it_failed) {
       {"refused", [](publisher_bench& b) { b.server.stop(); }, disconnect_reason::connect_refused, seconds(1)},
       {"black hole", [](publisher_bench& b) { b.host.blackhole_connects = true; }, disconnect_reason::connect_timeout,
        milliseconds(5100)},
-      {"silent after accept",
-       [](publisher_bench& b) {
-         rtmp_server_faults faults;
-         faults.silent_after_accept = true;
-         b.server.set_faults(faults);
-       },
+      {"silent after accept", server_fault<&rtmp_server_faults::silent_after_accept>,
        disconnect_reason::handshake_timeout, milliseconds(5100)},
-      {"silent after connect",
-       [](publisher_bench& b) {
-         rtmp_server_faults faults;
-         faults.silent_after_connect = true;
-         b.server.set_faults(faults);
-       },
+      {"silent after connect", server_fault<&rtmp_server_faults::silent_after_connect>,
        disconnect_reason::handshake_timeout, milliseconds(5100)},
-      {"name in use",
-       [](publisher_bench& b) {
-         rtmp_server_faults faults;
-         faults.bad_name = true;
-         b.server.set_faults(faults);
-       },
-       disconnect_reason::name_in_use, seconds(1)},
-      {"connect denied",
-       [](publisher_bench& b) {
-         rtmp_server_faults faults;
-         faults.deny_connect = true;
-         b.server.set_faults(faults);
-       },
-       disconnect_reason::denied, seconds(1)},
-      {"publish denied",
-       [](publisher_bench& b) {
-         rtmp_server_faults faults;
-         faults.deny_publish = true;
-         b.server.set_faults(faults);
-       },
-       disconnect_reason::denied, seconds(1)},
-      {"garbage",
-       [](publisher_bench& b) {
-         rtmp_server_faults faults;
-         faults.garbage_after_handshake = true;
-         b.server.set_faults(faults);
-       },
-       disconnect_reason::protocol_violation, seconds(1)},
-      {"closed after start",
-       [](publisher_bench& b) {
-         rtmp_server_faults faults;
-         faults.close_after_start = true;
-         b.server.set_faults(faults);
-       },
-       disconnect_reason::closed_by_server, seconds(1)},
+      {"name in use", server_fault<&rtmp_server_faults::bad_name>, disconnect_reason::name_in_use, seconds(1)},
+      {"connect denied", server_fault<&rtmp_server_faults::deny_connect>, disconnect_reason::denied, seconds(1)},
+      {"publish denied", server_fault<&rtmp_server_faults::deny_publish>, disconnect_reason::denied, seconds(1)},
+      {"garbage", server_fault<&rtmp_server_faults::garbage_after_handshake>, disconnect_reason::protocol_violation,
+       seconds(1)},
+      {"closed after start", server_fault<&rtmp_server_faults::close_after_start>, disconnect_reason::closed_by_server,
+       seconds(1)},
   };
   for (const failing_case& each : cases) {
     SCOPED_TRACE(each.name);
