@@ -78,7 +78,7 @@ result<void> file_source::open_video(stream_description& description) {
   m_video_track = clip_track(static_cast<int64_t>(m_pictures.units.size()), *period, 0);
 
   const double seconds = static_cast<double>(m_pictures.units.size()) / frame_rate;
-  const auto kbps = static_cast<uint32_t>(static_cast<double>(m_pictures.bytes) * 8 / 1000 / seconds + 0.5);
+  const auto kbps = static_cast<uint32_t>(std::lround(static_cast<double>(m_pictures.bytes) * 8 / 1000 / seconds));
   description.video = video_description{m_pictures.codec, m_pictures.width, m_pictures.height, frame_rate, kbps};
   return {};
 }

@@ -25,7 +25,7 @@ void add(std::atomic<uint64_t>& counter, uint64_t count) noexcept {
 }
 
 std::string describe(const source_config& source) {
-  const std::string type = source_type_name(source.type);
+  std::string type = source_type_name(source.type);
   for (const std::string* place : {&source.device, &source.library, &source.video_path, &source.audio_path}) {
     if (!place->empty()) return type + " " + *place;
   }
