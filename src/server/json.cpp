@@ -1,9 +1,8 @@
 #include "server/json.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <cmath>
+
+#include "server/rapidjson.h"
 
 namespace campush {
 

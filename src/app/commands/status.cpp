@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <rapidjson/document.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +8,7 @@
 #include "config/loader.h"
 #include "server/http_client.h"
 #include "server/http_server.h"
+#include "server/rapidjson.h"
 
 namespace campush {
 
