@@ -71,6 +71,7 @@ void session::close() noexcept {
   m_published.reset();
   m_on_idle = nullptr;
   m_status = session_status{};
+  m_missed = m_maybe_missed = {};
   m_manager.reset();
   m_connects_after_leaving = m_is_break_failback = m_is_blocked = m_is_draining = m_is_stalled = false;
   m_renewal = renewal::none;

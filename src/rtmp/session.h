@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -102,6 +103,8 @@ class session final : public tag_sink, private session_link_events {
   void start_feed(const flv_tag& first, time_point now);
   void flush();
   void check_drained();
+  void count_missed(const flv_tag& tag) noexcept;
+  void settle_missed() noexcept;
   bool is_silent(time_point now) const noexcept;
   void on_sample();
   bool check_liveness(time_point now);
@@ -148,6 +151,8 @@ class session final : public tag_sink, private session_link_events {
   // Media of the present connection.
   session_feed m_feed;
   session_sampler m_sampler;
+  /// Frames that came without a connection: for good, and since the last keyframe, which a replay may still bring.
+  std::array<uint64_t, frame_kind_count> m_missed{}, m_maybe_missed{};
   bool m_is_blocked = false;
   bool m_is_draining = false;
   bool m_is_stalled = false;

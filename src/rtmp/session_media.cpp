@@ -23,7 +23,7 @@ void session::on_tag(const tag_ptr& tag, const std::shared_ptr<const stream_head
   const bool is_start = m_is_wanted && headers && is_start_tag(*tag, *headers);
   if (is_start && is_start_tag_awaited(*headers)) on_start_tag(*headers);
   if (!m_main || m_main->reached() == session_link::progress::starting) {
-    return m_feed.count_drop(*tag, drop_reason::not_connected);
+    return count_missed(*tag);
   }
   if (!m_feed.is_started()) {
     if (!is_start) return m_feed.count_drop(*tag, drop_reason::before_start);
@@ -31,6 +31,7 @@ void session::on_tag(const tag_ptr& tag, const std::shared_ptr<const stream_head
       m_feed.count_drop(*tag, drop_reason::too_big);
       return on_too_big(*tag, now);
     }
+    settle_missed();
     start_feed(*tag, now);
   }
   if (m_feed.push(tag, headers, now) == session_feed::verdict::too_big) on_too_big(*tag, now);
@@ -93,6 +94,7 @@ void session::start_from_gop() {
   const std::vector<tag_ptr>& gop = m_stream->gop();
   if (gop.empty() || !headers) return;
   const time_point now = m_loop.now();
+  m_maybe_missed = {};
   start_feed(*gop.front(), now);
   for (const tag_ptr& tag : gop) {
     if (m_feed.push(tag, headers, now) == session_feed::verdict::too_big) on_too_big(*tag, now);
@@ -126,6 +128,16 @@ void session::check_drained() {
   if (!m_is_draining || !m_main) return;
   const bool is_drained = m_feed.queue().empty() && m_main->output().is_drained();
   if (is_drained || m_loop.now() - m_draining_since >= drain_at_most) leave(disconnect_reason::source_ended);
+}
+
+void session::count_missed(const flv_tag& tag) noexcept {
+  if (tag.is_keyframe || !m_holds_gop) settle_missed();
+  ++m_maybe_missed[static_cast<size_t>(kind_of(tag))];
+}
+
+void session::settle_missed() noexcept {
+  for (size_t i = 0; i < frame_kind_count; ++i) m_missed[i] += m_maybe_missed[i];
+  m_maybe_missed = {};
 }
 
 bool session::is_silent(time_point now) const noexcept {

@@ -64,6 +64,9 @@ void session::publish_status() {
   m_status.bitrate_peak_bps = std::max(m_status.bitrate_peak_bps, m_sampler.bitrate_peak_bps());
   m_status.frames_sent = m_feed.frames_sent();
   m_status.dropped = queue.dropped();
+  for (size_t i = 0; i < frame_kind_count; ++i) {
+    m_status.dropped.count[i][static_cast<size_t>(drop_reason::not_connected)] += m_missed[i] + m_maybe_missed[i];
+  }
   m_status.bytes_sent = m_bytes_before + m_sampler.written_bytes();
   m_status.bytes_acknowledged = m_acknowledged_before + m_sampler.acknowledged_bytes();
   m_status.level = queue.level();

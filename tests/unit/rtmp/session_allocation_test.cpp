@@ -152,8 +152,7 @@ TEST(session_allocation, a_steady_frame_costs_no_allocation_and_one_write_a_sess
   bench.run(1000);
   EXPECT_EQ(allocation_count() - allocations, 0u);
   EXPECT_EQ(bench.network.writes - writes, 4 * 1000u);
-  const uint64_t frame_that_made_it_connect = 1;
-  for (const auto& each : bench.published) EXPECT_EQ(each->read().dropped.total(), frame_that_made_it_connect);
+  for (const auto& each : bench.published) EXPECT_EQ(each->read().dropped.total(), 0u);
 }
 
 TEST(session_allocation, a_session_taken_again_from_the_pool_costs_the_same_every_time) {

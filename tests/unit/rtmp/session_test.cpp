@@ -66,6 +66,7 @@ TEST(session, starts_from_the_gop_cache_when_the_source_has_no_keyframe_on_deman
   const std::string order = bench.last().order();
   EXPECT_EQ(order.substr(0, 4), "MVkp");
   EXPECT_GE(order.size(), 100u) << "the pictures since the keyframe are replayed";
+  EXPECT_EQ(bench.status().dropped.total(), 0u) << "what was replayed was not lost";
   EXPECT_EQ(bench.last().sent[2].timestamp_ms, 0u);
 }
 
