@@ -1,6 +1,17 @@
 #pragma once
 
 // The one place of this folder and of app that includes RapidJSON (config has its own, with other assertions).
+// What it includes comes first: an attribute cannot be added to what is declared already.
+#include <cassert>
+#include <cinttypes>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <limits>
+#include <new>
+#include <string>
+#include <utility>
 
 // RapidJSON 1.1 compares pointers past an empty stack (internal/stack.h, Reserve): harmless, and reported by clang's sanitizer.
 #if defined(__clang__)
