@@ -31,6 +31,10 @@ SKIPPED = 77
 SCHEDULED = ("nginx", "ffmpeg", "rtmpdump", "promtool")
 
 
+# What sanitizers and runtime libraries print.
+DEFECTS = re.compile(r"ERROR: \w+Sanitizer.*|WARNING: \w+Sanitizer.*|runtime error: .*|terminate called.*|Assertion .* failed.*")
+
+
 def tool(name):
     """The path of a program, also where PATH lacks the folders of root."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
@@ -145,6 +149,18 @@ class case(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.path = pathlib.Path(folder.name)
         self.programs = []
+        self.agents = []
+
+    def tearDown(self):
+        """Whatever a case was about: no agent may have crashed, and those that run end well."""
+        for child in self.agents:
+            if child.is_running():
+                child.send(signal.SIGTERM)
+            code = child.wait(10)
+            self.assertIn(code, (0, 1, 2, -signal.SIGKILL), f"{child.log_path.name}: exit code {code}")
+        for child in self.programs:
+            found = DEFECTS.search(child.log())
+            self.assertIsNone(found, f"{child.log_path.name}: {found and found.group(0)}")
 
     def start(self, name, command, env=None, cwd=None):
         child = program(self.path / f"{name}.log", command, env, cwd)
@@ -208,6 +224,7 @@ class agent:
         self.config_path = test.path / f"{name}.json"
         self.write(config)
         self.child = test.start(name, [*prefix, CAMPUSH, "run", "--config", self.config_path], env)
+        test.agents.append(self.child)
         self.port = None
 
     def write(self, config):
