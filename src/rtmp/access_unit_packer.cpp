@@ -1,5 +1,6 @@
 #include "rtmp/access_unit_packer.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -18,8 +19,8 @@ nal_role h264_role(nal_unit unit) noexcept {
     case 4: return nal_role::slice;
     case h264_nal::idr_slice: return nal_role::key_slice;
     case h264_nal::sps:
-    case h264_nal::pps:
-    case h264_nal::sps_extension: return nal_role::parameter_set;
+    case h264_nal::pps: return nal_role::parameter_set;
+    case h264_nal::sps_extension:
     case h264_nal::access_unit_delimiter:
     case h264_nal::end_of_sequence:
     case h264_nal::end_of_stream:
@@ -79,6 +80,22 @@ class unit_writer {
   bool m_has_overflowed = false;
 };
 
+/// Whether avcC or hvcC holds the set: there it stands behind its length in two bytes.
+bool holds_set(byte_view record, nal_unit set) noexcept {
+  constexpr size_t length_bytes = 2;
+  const uint8_t* from = record.begin();
+  while (true) {
+    const uint8_t* found = std::search(from, record.end(), set.begin(), set.end());
+    if (found == record.end()) return false;
+    const auto offset = static_cast<size_t>(found - record.begin());
+    if (offset >= length_bytes && size_t{record[offset - 2]} << 8 == (set.size() & 0xff00) &&
+        record[offset - 1] == (set.size() & 0xff)) {
+      return true;
+    }
+    from = found + 1;
+  }
+}
+
 /// The arrays of an hvcC as units: what the decoder must know, whatever the access unit carried itself.
 void put_hvcc_sets(byte_view record, unit_writer& writer) noexcept {
   constexpr size_t arrays_offset = 22;
@@ -100,8 +117,13 @@ packed_access_unit pack_access_unit(byte_view access_unit, codec_config& config,
   const bool is_h264 = config.codec() == codec_id::h264;
   packed_access_unit packed;
   unit_writer writer(out, room);
-  // SEI and the like wait for the first slice: changed sets must precede them, and whether they changed is known only then.
-  std::array<nal_unit, 16> waiting;
+  // SEI and the like wait for the first slice: changed sets must precede them, and whether they changed is known only then. So do
+  // sets that the record does not hold, for it has one of each kind, and a stream may use several.
+  struct waiting_unit {
+    nal_unit unit;
+    bool is_set = false;
+  };
+  std::array<waiting_unit, 16> waiting;
   size_t waiting_count = 0;
   bool has_begun = false;
   bool are_all_unreferenced = true;
@@ -111,22 +133,24 @@ packed_access_unit pack_access_unit(byte_view access_unit, codec_config& config,
   while (cursor.next(unit)) {
     const nal_role role = is_h264 ? h264_role(unit) : h265_role(unit);
     if (role == nal_role::dropped) continue;
+    const uint64_t broken_before = config.broken_sets();
     config.feed(unit);
-    if (role == nal_role::parameter_set) {
-      packed.has_parameter_sets = true;
-      continue;
-    }
-    if (role == nal_role::kept && !has_begun && waiting_count < waiting.size()) {
-      waiting[waiting_count++] = unit;
+    const bool is_set = role == nal_role::parameter_set;
+    packed.has_parameter_sets |= is_set;
+    if (is_set && (config.broken_sets() != broken_before || holds_set(config.record(), unit))) continue;
+    if ((is_set || role == nal_role::kept) && !has_begun && waiting_count < waiting.size()) {
+      waiting[waiting_count++] = {unit, is_set};
       continue;
     }
     if (!has_begun) {
       has_begun = true;
       if (!is_h264 && sent_version != 0 && sent_version != config.version()) put_hvcc_sets(config.record(), writer);
-      for (size_t i = 0; i < waiting_count; ++i) writer.put(waiting[i]);
+      for (size_t i = 0; i < waiting_count; ++i) {
+        if (!waiting[i].is_set || !holds_set(config.record(), waiting[i].unit)) writer.put(waiting[i].unit);
+      }
     }
     writer.put(unit);
-    if (role == nal_role::kept) continue;
+    if (is_set || role == nal_role::kept) continue;
     packed.has_picture = true;
     packed.is_keyframe |= role == nal_role::key_slice;
     are_all_unreferenced &= is_unreferenced(unit, config);

@@ -15,9 +15,9 @@ struct packed_access_unit {
 };
 
 /// Rewrites one Annex B access unit as NAL units with 4-byte lengths, in one pass.
-/// Shape: delimiters, filler, ends of sequence and parameter sets are left out; parameter sets are fed to `config`. If that makes its
-///   version differ from `sent_version`, H.265 sets are written in front of everything else (0: no headers were sent yet,
-///   nothing to repeat). Calling it again for the same unit gives the same bytes.
+/// Shape: delimiters, filler, ends of sequence and the parameter sets that `config.record()` holds are left out; all sets are fed to
+///   `config`. If that makes its version differ from `sent_version`, H.265 sets are written in front of everything else (0: no
+///   headers were sent yet, nothing to repeat). Calling it again for the same unit gives the same bytes.
 /// Thread: capture-thread. No allocation unless parameter sets changed.
 /// Source: facts/rtmp 1.2, 2.5.
 packed_access_unit pack_access_unit(byte_view access_unit, codec_config& config, uint32_t sent_version, uint8_t* out,

@@ -131,6 +131,8 @@ void media_stream::on_source_event(const source_event& event) {
   switch (event.kind) {
     case source_event_kind::opened:
       if (event.description) m_state->encoder.set_description(*event.description);
+      // What the first pictures refer to may have gone by while the source was closed.
+      m_state->is_waiting_for_keyframe = true;
       break;
     case source_event_kind::ended:
       m_state->ring.try_push({});
@@ -214,6 +216,9 @@ void media_stream::state::keep_in_gop(const tag_ptr& tag) {
     drop_gop();
   } else if (gop.empty()) {
     return;
+  } else if (tag->header_generation != gop.front()->header_generation) {
+    // A connection that starts from the cache is given one set of headers, those of the newest tag.
+    return drop_gop();
   }
   gop_bytes += tag->body.size();
   if (gop_bytes > options.max_gop_bytes) {

@@ -279,7 +279,8 @@ flv_metadata rtmp_encoder::state::metadata_facts() const {
     facts.video_codec = video->codec;
     facts.width = config->width() != 0 ? config->width() : video->width;
     facts.height = config->height() != 0 ? config->height() : video->height;
-    facts.frame_rate = config->frame_rate() > 0 ? config->frame_rate() : video->frame_rate;
+    // Of pictures paced by a configured rate the VUI may say something else.
+    facts.frame_rate = video->frame_rate > 0 ? video->frame_rate : config->frame_rate();
     facts.video_kbps = video->bitrate_kbps;
   }
   if (audio) {

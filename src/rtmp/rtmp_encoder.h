@@ -32,8 +32,9 @@ struct encoder_counters {
 
 /// Packages one stream's frames as FLV tags: hop 3.
 /// Shape: set_description() when the source opened; encode() turns one media_frame into one tag, or null when it cannot be sent
-///   (no parameter sets yet, no picture in it). Parameter sets stay out of the body; only where H.265 sets changed in
-///   mid-stream the picture that brings the change carries them too (facts/rtmp 2.5: MediaMTX). AUD, filler and
+///   (no parameter sets yet, no picture in it). Parameter sets stay out of the body, but for those that the header
+///   does not hold (it has one of each kind); only where H.265 sets changed in mid-stream the picture that brings the change
+///   carries them too (facts/rtmp 2.5: MediaMTX). AUD, filler and
 ///   end-of-sequence are removed. headers() is replaced, and its generation grows, when parameter sets or the description
 ///   change; the change is visible when encode() returns the first tag that needs it. A new description with another
 ///   codec holds all tags back until the new headers are complete.

@@ -135,6 +135,24 @@ TEST(rtmp_encoder, leaves_out_what_servers_do_not_need) {
             payload(encoder.encode(h265.frame), video_dialect::enhanced));
 }
 
+TEST(rtmp_encoder, keeps_sets_that_the_header_does_not_hold) {
+  const char* const second_pps = "68 53 8F 20";
+  const std::string kept = "00 00 00 04 68 53 8F 20", sei = "00 00 00 05 06 05 01 AA 80",
+                    slice = "00 00 00 03 65 88 84";
+  rtmp_encoder encoder("campush");
+  encoder.set_description(only_video(codec_id::h264));
+  const auto key = [&](std::initializer_list<std::string_view> units, int64_t at) {
+    return payload(encoder.encode(owned_frame(codec_id::h264, annexb_of(units), at, at).frame));
+  };
+  EXPECT_EQ("17 01 00 00 00 " + kept + " " + sei + " " + slice,
+            key({h264_sps, h264_pps, second_pps, "06 05 01 AA 80", "65 88 84"}, 0));
+  EXPECT_EQ("17 00 00 00 00 " + std::string(h264_avcc), payload(encoder.headers()->video_header));
+  EXPECT_EQ("17 01 00 00 00 " + kept + " " + slice, key({h264_sps, second_pps, h264_pps, "65 88 84"}, 40));
+  EXPECT_EQ("17 01 00 00 00 " + slice, key({h264_sps, h264_pps, "67 64", "6D 80", "65 88 84"}, 80))
+      << "not a set that is broken, and no extension";
+  EXPECT_EQ(1u, encoder.headers()->generation);
+}
+
 TEST(rtmp_encoder, packs_a_picture_of_very_many_units) {
   rtmp_encoder encoder("campush");
   encoder.set_description(only_video(codec_id::h264));
@@ -187,6 +205,7 @@ TEST(rtmp_encoder, knows_pictures_that_nobody_refers_to) {
       {"h265 TRAIL_R", codec_id::h265, "02 01 D0", false, false},
       {"h265 TRAIL_N of the only layer", codec_id::h265, "00 01 D0", false, true},
       {"h264 keyframe whatever its source says", codec_id::h264, "65 9A 24", true, false},
+      {"h265 IDR_N_LP, an even type above 16", codec_id::h265, "28 01 AF", false, false},
   };
   for (const disposable_case& one : cases) {
     SCOPED_TRACE(one.name);
@@ -276,6 +295,24 @@ TEST(rtmp_encoder, says_in_metadata_what_the_stream_is) {
   EXPECT_EQ(encoder.headers()->metadata[0], encoder.headers()->metadata[2]) << "one body serves all dialects";
 }
 
+TEST(rtmp_encoder, announces_the_rate_that_its_source_declares) {
+  struct rate_case {
+    const char* name;
+    double declared, announced;
+  };
+  for (const rate_case& one : {rate_case{"paced by the configuration", 12.5, 12.5}, {"not known", 0, 25}}) {
+    SCOPED_TRACE(one.name);
+    rtmp_encoder encoder("campush");
+    stream_description description = only_video(codec_id::h264);
+    description.video->frame_rate = one.declared;
+    encoder.set_description(description);
+    encoder.encode(h264_key(0).frame);
+    ASSERT_TRUE(encoder.headers());
+    const amf0_value metadata = metadata_of(*encoder.headers(), video_dialect::legacy);
+    EXPECT_DOUBLE_EQ(one.announced, number_of(metadata, "framerate")) << "the VUI says 25";
+  }
+}
+
 TEST(rtmp_encoder, promises_no_sound_where_there_is_none) {
   rtmp_encoder encoder("campush");
   encoder.set_description(only_video(codec_id::h264));
@@ -358,6 +395,38 @@ TEST(rtmp_encoder, puts_changed_h265_sets_into_their_keyframe_once) {
   EXPECT_EQ(2u, encoder.headers()->generation);
   EXPECT_EQ("93 68 76 63 31 " + sei_and_slice, payload(encoder.encode(changed(80).frame), video_dialect::enhanced));
   EXPECT_EQ(2u, encoder.headers()->generation);
+}
+
+TEST(rtmp_encoder, refers_to_a_picture_that_one_of_its_slices_refers_to) {
+  rtmp_encoder encoder("campush");
+  encoder.set_description(only_video(codec_id::h264));
+  encoder.encode(h264_key(0).frame);
+  const owned_frame mixed(codec_id::h264, annexb_of({"41 9A 24", "01 1A 24"}), 40, 40);
+  EXPECT_FALSE(encoder.encode(mixed.frame)->is_disposable);
+}
+
+TEST(rtmp_encoder, holds_sound_back_too_while_new_headers_are_not_complete) {
+  rtmp_encoder encoder("campush");
+  encoder.set_description(h264_and_aac());
+  encoder.encode(h264_key(0).frame);
+  stream_description next = h264_and_aac();
+  next.video->codec = codec_id::h265;
+  encoder.set_description(next);
+  EXPECT_FALSE(encoder.encode(aac_frame(20).frame));
+  EXPECT_TRUE(encoder.encode(h265_key(40).frame));
+  EXPECT_TRUE(encoder.encode(aac_frame(60).frame));
+}
+
+TEST(rtmp_encoder, keeps_the_headers_when_a_description_changes_nothing_in_them) {
+  rtmp_encoder encoder("campush");
+  stream_description description = h264_and_aac();
+  encoder.set_description(description);
+  encoder.encode(h264_key(0).frame);
+  const auto before = encoder.headers();
+  description.video->width = 320;
+  encoder.set_description(description);
+  EXPECT_TRUE(encoder.encode(h264_inter(40).frame));
+  EXPECT_EQ(before, encoder.headers()) << "the width is that of the SPS all the same";
 }
 
 TEST(rtmp_encoder, changes_the_codec_when_the_description_does) {
