@@ -88,6 +88,7 @@ TEST_P(failback_interval, depends_on_the_stay_on_the_primary) {
 
 INSTANTIATE_TEST_SUITE_P(connection_manager, failback_interval,
                          testing::Values(primary_stay{"of_minutes", 600s, 600s},
+                                         primary_stay{"of_less_than_an_hour", 3590s, 600s},
                                          primary_stay{"of_an_hour", 3600s, 300s}),
                          [](const auto& row) { return row.param.name; });
 

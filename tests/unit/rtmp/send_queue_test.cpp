@@ -190,6 +190,34 @@ TEST(send_queue, wishes_for_a_keyframe_once_when_it_is_back_to_normal) {
   EXPECT_FALSE(script.queue.take_keyframe_wish());
 }
 
+TEST(send_queue, wishes_for_nothing_once_a_keyframe_has_come) {
+  queue_script script(by_time());
+  script.push("K" + times(17, "P"));
+  script.pop(20);
+  script.push("K");
+  EXPECT_FALSE(script.queue.take_keyframe_wish());
+}
+
+TEST(send_queue, wishes_for_a_keyframe_when_a_flush_took_the_pictures_at_normal) {
+  queue_limits limits = by_time();
+  limits.warning_time = limits.high_time = 10s;
+  queue_script script(limits);
+  script.push("KP");
+  script.pop(1);
+  script.push(76, "a");
+  EXPECT_EQ(script.level(), "normal");
+  EXPECT_EQ(script.dropped(frame_kind::inter, drop_reason::flush), 1u);
+  EXPECT_TRUE(script.queue.take_keyframe_wish());
+}
+
+TEST(send_queue, starts_with_a_keyframe_after_every_start) {
+  queue_script script;
+  script.push("KP");
+  script.pop(2);
+  script.queue.begin(script.time.now(), 5s);
+  EXPECT_EQ(script.push("PaK"), "aK");
+}
+
 TEST(send_queue, wishes_for_nothing_when_no_reference_was_dropped) {
   queue_script script(by_time());
   script.push("K" + times(15, "a"));
@@ -205,6 +233,15 @@ TEST(send_queue, takes_only_keyframes_headers_and_sound_at_high) {
   script.push("K" + times(38, "a"));
   EXPECT_EQ(script.level(), "high");
   EXPECT_EQ(script.push("PdKPaHhMKd"), "KaHhMK");
+}
+
+TEST(send_queue, takes_nothing_more_of_a_gop_that_was_to_pass_whole_when_it_comes_to_high) {
+  queue_script script(by_time());
+  script.push("K" + times(16, "P"));
+  EXPECT_EQ(script.push("KPd" + times(20, "a")), "KPd" + times(20, "a"));
+  EXPECT_EQ(script.level(), "high");
+  EXPECT_EQ(script.push("ddPd"), "") << "not even what nothing refers to";
+  EXPECT_EQ(script.queued().find('d'), std::string::npos);
 }
 
 TEST(send_queue, jumps_to_the_newest_queued_keyframe_after_three_seconds) {

@@ -99,6 +99,34 @@ TEST(stream_timeline, continues_after_a_jump_of_the_whole_stream) {
   }
 }
 
+TEST(stream_timeline, keeps_the_distance_of_sound_and_picture_over_a_jump_that_they_stop_for_unevenly) {
+  for (const int64_t sound_goes_on_ms : {0, 300, 900}) {
+    for (const bool is_sound_first : {false, true}) {
+      SCOPED_TRACE(sound_goes_on_ms);
+      line stream;
+      for (int64_t t = 10000; t <= 10200; t += 40) stream.video(t), stream.audio(t + 7);
+      for (int64_t t = 10247; t <= 10207 + sound_goes_on_ms; t += 40) stream.audio(t);
+      const int64_t sound_before = is_sound_first ? stream.audio_at(19990) : 0;
+      const int64_t picture = stream.video_at(20000);
+      const int64_t sound = stream.audio_at(20013);
+      EXPECT_EQ(13, sound - picture);
+      EXPECT_EQ(is_sound_first ? 10 : picture, picture - sound_before);
+      EXPECT_EQ(40, stream.video_at(20040) - picture);
+      EXPECT_GE(picture, 10207 + sound_goes_on_ms - 40) << "nothing goes back";
+    }
+  }
+}
+
+TEST(stream_timeline, sets_a_track_back_by_no_more_than_it_makes_up_for_soon) {
+  line stream;
+  for (int64_t t = 10000; t <= 11000; t += 40) stream.video(t), stream.audio(t);
+  const int64_t picture = stream.video_at(90000);
+  EXPECT_EQ(11040, picture);
+  // Its stamps say 500 ms before the picture, which would be 460 ms before its own last one.
+  EXPECT_EQ(11040, stream.audio_at(89500));
+  EXPECT_EQ(11061, stream.audio_at(89521));
+}
+
 TEST(stream_timeline, carries_the_composition_time_over_a_jump) {
   line stream;
   stream.video(1000, 40);
