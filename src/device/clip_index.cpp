@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -156,10 +157,11 @@ result<void> learn(unit_walk& walk, codec_config& config, picture_timing& timing
 }
 
 /// Second pass: every picture from the first keyframe on.
-result<void> collect(unit_walk& walk, const clip_file& file, picture_timing& timing, video_index& index) {
+result<void> collect(unit_walk& walk, const clip_file& file, const codec_config& config, picture_timing& timing,
+                     video_index& index) {
   bool is_too_long = false;
   const auto walked = walk.run([&](byte_view unit, uint64_t bytes_before) {
-    const access_unit_info info = inspect_access_unit(index.codec, unit);
+    const access_unit_info info = inspect_access_unit(index.codec, unit, config.highest_temporal_id());
     if (!info.has_picture || (index.units.empty() && !info.is_keyframe)) return true;
     const auto times = timing.next(unit);
     if (!times) return true;
@@ -273,7 +275,7 @@ result<audio_index> index_adts(clip_file& file, const std::atomic<bool>& is_canc
   index.frame_count = static_cast<int64_t>(index.units.size());
   index.frame = {int64_t{aac_samples_per_frame} * us_per_second, header.sample_rate};
   const double length_s = static_cast<double>(index.frame.times(index.frame_count).whole_us()) / 1e6;
-  const auto kbps = static_cast<uint32_t>(static_cast<double>(bytes) * 8 / 1000 / length_s + 0.5);
+  const auto kbps = static_cast<uint32_t>(std::lround(static_cast<double>(bytes) * 8 / 1000 / length_s));
   index.description = {codec_id::aac, header.sample_rate, channels, kbps, make_audio_specific_config(header)};
   return index;
 }
@@ -308,7 +310,8 @@ result<video_index> index_video(clip_file& file, const std::atomic<bool>& is_can
   if (!config.is_complete()) {
     return tl::unexpected<error>(about(file, error_code::malformed, "holds no complete set of parameter sets"));
   }
-  if (auto collected = collect(walk, file, timing, index); !collected) return tl::unexpected<error>(collected.error());
+  if (auto collected = collect(walk, file, config, timing, index); !collected)
+    return tl::unexpected<error>(collected.error());
   if (index.units.empty()) return tl::unexpected<error>(about(file, error_code::malformed, "holds no keyframe"));
   index.units.shrink_to_fit();
   index.width = config.width();

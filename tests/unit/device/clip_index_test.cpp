@@ -6,6 +6,7 @@
 #include <random>
 
 #include "clip_fixtures.h"
+#include "unit/media/nal_builder.h"
 
 namespace campush {
 namespace {
@@ -39,6 +40,22 @@ TEST_F(clip_index, finds_the_codec_by_content_when_the_name_does_not_tell) {
 TEST_F(clip_index, takes_names_in_any_case) {
   EXPECT_EQ(video_of(write("CLIP.H264", read_bytes(clip("gate_sub.h264"))))->codec, codec_id::h264);
   EXPECT_EQ(audio_of(write("SOUND.ULAW", std::vector<uint8_t>(800)))->description.codec, codec_id::g711u);
+}
+
+TEST_F(clip_index, keeps_lower_temporal_layers_that_higher_ones_may_need) {
+  h265_sps_fields sps;
+  sps.max_sub_layers = 2;
+  constexpr uint8_t trail_n = 0, idr = 19;
+  const auto picture = [&sps](uint8_t type, uint8_t layer, uint32_t count) {
+    return h265_slice_fields{type, layer, 0, count}.unit(sps);
+  };
+  const auto index =
+      video_of(write("clip.h265", annexb_of({h265_vps_unit(), sps.unit(), h265_pps_unit(), picture(idr, 0, 0),
+                                             picture(trail_n, 0, 2), picture(trail_n, 1, 1)})));
+  ASSERT_TRUE(index) << index.error().message;
+  ASSERT_EQ(index->units.size(), 3u);
+  EXPECT_FALSE(index->units[1].is_disposable) << "no picture of its own layer refers to it, but one above may";
+  EXPECT_TRUE(index->units[2].is_disposable);
 }
 
 TEST_F(clip_index, drops_bytes_before_the_first_start_code) {
