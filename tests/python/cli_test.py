@@ -158,6 +158,16 @@ class usage(harness.case):
                 self.check_line(self.run_campush("status", "--address", address), 2)
 
 
+class demo(harness.case):
+    def test_shows_a_failover_without_a_person(self):
+        done = self.run_campush("demo", "--once", "--seconds", "8", seconds=40)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("the primary server was killed", done.stdout)
+        self.assertRegex(done.stdout, r"failover: all 4 streams play on the backup, \d+ ms after the kill")
+        self.assertRegex(done.stdout.splitlines()[-1], r"^result: (\d+) frames sent, \d+ received, .* 0 pictures without reference: good$")
+        self.assertNotIn("\x1b", done.stdout)
+
+
 class status(harness.case):
     needs = ("campush", "campush-sink")
 
