@@ -1,0 +1,34 @@
+#pragma once
+
+#include "bench/push/process.h"
+
+namespace campush::bench {
+
+/// What the receivers have seen since they began.
+struct drain_counts {
+  uint64_t bytes = 0;
+  uint32_t connections = 0, publishing = 0;
+};
+
+/// The process that receives (drain_main.cpp), seen from the bench.
+/// Errors: those of child_process.
+/// Thread: one at a time, over all processes that share it: the one that measures.
+class drain_process {
+ public:
+  [[nodiscard]] static result<drain_process> start(const std::string& program);
+
+  std::string rtmp_url(const std::string& name) const;
+  uint16_t raw_port() const noexcept { return m_raw_port; }
+  [[nodiscard]] result<drain_counts> counts();
+  /// Errors: timed_out.
+  [[nodiscard]] result<void> wait_for_publishers(uint32_t count, duration limit);
+  void kill() noexcept;
+
+ private:
+  explicit drain_process(child_process process) noexcept : m_process(std::move(process)) {}
+
+  child_process m_process;
+  uint16_t m_rtmp_port = 0, m_raw_port = 0;
+};
+
+}  // namespace campush::bench

@@ -1,0 +1,209 @@
+// The receiver of push_bench: accepts RTMP publishers on one port and anything on another, reads, throws away and counts. It is a
+// program of its own so that neither its CPU time nor its pages count for the sender.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "rtmp/protocol/chunk_writer.h"
+#include "rtmp/protocol/server_dialogue.h"
+#include "util/byte_writer.h"
+
+namespace campush::bench {
+namespace {
+
+constexpr uint64_t acknowledge_every = 2500000;
+/// Sockets that publish are looked at so often instead of being waited for: waking a receiver with each packet would be charged to
+/// the sender, who on a real network does not do that.
+constexpr int look_every_ms = 8;
+/// Room for a keyframe and more between two looks, so that no sender ever waits for us.
+constexpr int receive_buffer_bytes = 1 << 20;
+
+struct drain_totals {
+  uint64_t bytes = 0;
+  uint32_t connections = 0, publishing = 0;
+};
+
+/// One accepted socket. An RTMP publisher is talked with until it publishes; from there on its bytes are only counted, and
+/// acknowledged as a server does.
+class drain_connection final : public server_dialogue_handler {
+ public:
+  enum class kind : uint8_t { rtmp, raw };
+  drain_connection(int descriptor, kind what, drain_totals& totals) : m_descriptor(descriptor), m_totals(totals) {
+    if (what == kind::rtmp) m_dialogue = std::make_unique<server_dialogue>(server_dialogue_options{}, *this);
+    ++m_totals.connections;
+    if (what == kind::raw) start_counting();
+  }
+  ~drain_connection() override {
+    ::close(m_descriptor);
+    --m_totals.connections;
+    if (m_is_counting) --m_totals.publishing;
+  }
+  drain_connection(const drain_connection&) = delete;
+  drain_connection& operator=(const drain_connection&) = delete;
+
+  bool is_counting() const noexcept { return m_is_counting; }
+
+  /// False when the connection is over.
+  bool read(std::vector<uint8_t>& buffer) {
+    // With MSG_TRUNC the kernel throws TCP data away instead of copying it.
+    const ssize_t count = ::recv(m_descriptor, buffer.data(), buffer.size(), m_is_counting ? MSG_TRUNC : 0);
+    if (count < 0) return errno == EAGAIN || errno == EINTR;
+    if (count == 0) return false;
+    m_totals.bytes += static_cast<uint64_t>(count);
+    m_received += static_cast<uint64_t>(count);
+    if (m_is_counting) return acknowledge();
+    if (!m_dialogue->receive({buffer.data(), static_cast<size_t>(count)})) return false;
+    const byte_view answer = m_dialogue->pending_output();
+    if (!answer.empty() && ::send(m_descriptor, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return false;
+    m_dialogue->consume_output(answer.size());
+    if (m_dialogue->is_publishing()) start_counting();
+    return true;
+  }
+
+ private:
+  dialogue_verdict on_connect(std::string_view, std::string_view) override { return {}; }
+  dialogue_verdict on_publish(std::string_view, std::string_view) override { return {}; }
+  void on_media(const rtmp_message&) override {}
+  void on_unpublish() override {}
+
+  void start_counting() noexcept {
+    m_is_counting = true;
+    ++m_totals.publishing;
+  }
+
+  bool acknowledge() {
+    if (!m_dialogue || m_received - m_acknowledged < acknowledge_every) return true;
+    m_acknowledged = m_received;
+    std::vector<uint8_t> body, wire;
+    byte_writer(body).write_u32(static_cast<uint32_t>(m_received));
+    append_chunked(wire, {message_type::acknowledgement, chunk_stream::control, 0, 0}, body, 128);
+    return ::send(m_descriptor, wire.data(), wire.size(), MSG_NOSIGNAL) >= 0;
+  }
+
+  const int m_descriptor;
+  drain_totals& m_totals;
+  std::unique_ptr<server_dialogue> m_dialogue;
+  bool m_is_counting = false;
+  uint64_t m_received = 0, m_acknowledged = 0;
+};
+
+class drain {
+ public:
+  bool open() {
+    m_poll = ::epoll_create1(EPOLL_CLOEXEC);
+    m_listeners[0] = listen_on_loopback(m_ports[0]);
+    m_listeners[1] = listen_on_loopback(m_ports[1]);
+    if (m_poll < 0 || m_listeners[0] < 0 || m_listeners[1] < 0) return false;
+    for (const int descriptor : {m_listeners[0], m_listeners[1], STDIN_FILENO}) watch(descriptor);
+    std::printf("%u %u\n", m_ports[0], m_ports[1]);
+    std::fflush(stdout);
+    return true;
+  }
+
+  void run() {
+    epoll_event events[64];
+    while (true) {
+      const int count = ::epoll_wait(m_poll, events, 64, m_totals.publishing > 0 ? look_every_ms : -1);
+      for (int i = 0; i < count; ++i) {
+        const int descriptor = events[i].data.fd;
+        if (descriptor == STDIN_FILENO) {
+          if (!answer()) return;
+        } else if (descriptor == m_listeners[0] || descriptor == m_listeners[1]) {
+          accept_on(descriptor);
+        } else {
+          talk_on(descriptor);
+        }
+      }
+      look_at_all();
+    }
+  }
+
+ private:
+  static int listen_on_loopback(uint16_t& port) {
+    const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+    if (::bind(descriptor, generic, size) != 0 || ::listen(descriptor, 512) != 0) return -1;
+    if (::getsockname(descriptor, generic, &size) != 0) return -1;
+    port = ntohs(address.sin_port);
+    return descriptor;
+  }
+
+  void watch(int descriptor) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = descriptor;
+    ::epoll_ctl(m_poll, EPOLL_CTL_ADD, descriptor, &event);
+  }
+
+  void talk_on(int descriptor) {
+    const auto found = m_connections.find(descriptor);
+    if (found == m_connections.end()) return;
+    if (!found->second->read(m_buffer)) {
+      m_connections.erase(found);
+    } else if (found->second->is_counting()) {
+      ::epoll_ctl(m_poll, EPOLL_CTL_DEL, descriptor, nullptr);
+    }
+  }
+
+  void look_at_all() {
+    for (auto each = m_connections.begin(); each != m_connections.end();) {
+      const bool is_over = each->second->is_counting() && !each->second->read(m_buffer);
+      each = is_over ? m_connections.erase(each) : std::next(each);
+    }
+  }
+
+  void accept_on(int listener) {
+    const int descriptor = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) return;
+    using kind = drain_connection::kind;
+    auto& made = m_connections[descriptor];
+    made =
+        std::make_unique<drain_connection>(descriptor, listener == m_listeners[0] ? kind::rtmp : kind::raw, m_totals);
+    if (!made->is_counting()) watch(descriptor);
+  }
+
+  /// Any input asks for the counts; its end ends the program.
+  bool answer() {
+    char asked[64];
+    if (::read(STDIN_FILENO, asked, sizeof asked) <= 0) return false;
+    std::printf("%" PRIu64 " %u %u\n", m_totals.bytes, m_totals.connections, m_totals.publishing);
+    std::fflush(stdout);
+    return true;
+  }
+
+  std::vector<uint8_t> m_buffer = std::vector<uint8_t>(256 * 1024);
+  int m_poll = -1;
+  int m_listeners[2] = {-1, -1};
+  uint16_t m_ports[2] = {0, 0};
+  drain_totals m_totals;
+  std::map<int, std::unique_ptr<drain_connection>> m_connections;
+};
+
+}  // namespace
+}  // namespace campush::bench
+
+int main() {
+  std::signal(SIGINT, SIG_IGN);
+  campush::bench::drain receiver;
+  if (!receiver.open()) {
+    std::perror("push_bench_drain");
+    return 1;
+  }
+  receiver.run();
+  return 0;
+}
