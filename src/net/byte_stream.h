@@ -46,7 +46,8 @@ struct stream_counters {
 /// An ordered, connected, non-blocking stream of bytes: TCP, later TLS, or memory. The transport seam.
 /// Shape: made by a network. write_some() takes a list of views and moves as much as the transport takes now, in one
 ///   system call for TCP; partial writes are normal. The stream keeps no reference to the bytes after the call.
-/// Errors: reported in io_outcome, never by signal (no SIGPIPE). After failed or closed every call says so again.
+/// Errors: reported in io_outcome, never by signal (no SIGPIPE). After failed or closed every call says so again,
+///   but what arrived before a failed write is still read first (TCP).
 /// Thread: loop-thread.
 class byte_stream {
  public:

@@ -132,8 +132,8 @@ std::shared_ptr<const lookup_answer> lookup_pool::state::answer_of(const std::st
 void lookup_pool::state::work() noexcept {
   ::pthread_setname_np(::pthread_self(), "resolver");
   for (;;) {
+    std::string host;
     try {
-      std::string host;
       {
         std::unique_lock<std::mutex> lock(mutex);
         if (!next(lock, host)) {
@@ -145,6 +145,8 @@ void lookup_pool::state::work() noexcept {
       deliver(take(host), answer);
     } catch (const std::exception& failure) {
       log_error(log_module::net, "an answer of the name service was lost: {}", failure.what());
+      // Left in the list the name would never be looked up again; its waiters have deadlines of their own.
+      take(host);
     }
   }
 }

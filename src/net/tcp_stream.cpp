@@ -35,18 +35,26 @@ io_outcome tcp_stream::fail_with(int errno_value) noexcept {
 
 io_outcome tcp_stream::read_some(uint8_t* data, size_t size) {
   if (!m_watch) return {io_status::closed};
-  if (m_failure) return {io_status::failed, 0, *m_failure};
+  // What came before a reset that a write has met is still there to read.
+  if (m_failure && m_has_ended) return {io_status::failed, 0, *m_failure};
   if (m_has_ended) return {io_status::closed};
   if (size == 0) return {io_status::ok};
   ssize_t count;
   do {
     count = ::recv(m_watch->fd(), data, size, 0);
   } while (count < 0 && errno == EINTR);
+  if (m_failure && count <= 0) {
+    m_has_ended = true;
+    return {io_status::failed, 0, *m_failure};
+  }
   if (count == 0) {
     m_has_ended = true;
     return {io_status::closed};
   }
-  if (count < 0 && errno != EAGAIN) return fail_with(errno);
+  if (count < 0 && errno != EAGAIN) {
+    m_has_ended = true;
+    return fail_with(errno);
+  }
   // One re-arm an event, when the listener is done; it sees at once what was left unread.
   if (m_life.is_watched()) {
     m_was_read = true;

@@ -213,6 +213,21 @@ TEST_F(tcp_network_ipv4_test, reports_a_reset_without_a_signal) {
   EXPECT_EQ(m_client.readable_events, 1);
 }
 
+TEST_F(tcp_network_ipv4_test, what_came_before_a_reset_is_read_although_a_write_met_it_first) {
+  connect();
+  m_client.is_reading = m_server.is_reading = false;
+  ASSERT_EQ(m_client.write("unread").bytes, 6U);
+  ASSERT_TRUE(run_until([&] { return m_server.readable_events == 1; }));
+  ASSERT_EQ(m_server.write("last words").bytes, 10U);
+  m_server.stream->close();
+  ASSERT_TRUE(run_until([&] { return m_client.readable_events > 0; }));
+  ASSERT_EQ(m_client.write("x").status, io_status::failed);
+  m_client.read_all();
+  EXPECT_EQ(m_client.received, "last words");
+  EXPECT_EQ(m_client.failure, error_code::connection_reset);
+  EXPECT_EQ(m_client.write("x").status, io_status::failed);
+}
+
 TEST_F(tcp_network_ipv4_test, survives_writes_to_a_closed_peer_with_the_default_signal_action) {
   struct sigaction before {};
   struct sigaction deadly {};
