@@ -85,7 +85,7 @@ struct flv_recorder::state {
 
   result<void> append(byte_view bytes);
   result<void> write_tag(message_type type, uint32_t file_ms, byte_view body);
-  result<void> write_script(std::vector<uint8_t> body);
+  result<void> write_script(byte_view body);
   result<void> write_media(const rtmp_message& message);
   void write_wire_time(const rtmp_message& message);
   uint32_t rebase(uint32_t wire_ms);
@@ -131,7 +131,7 @@ result<void> flv_recorder::state::write_tag(message_type type, uint32_t time_ms,
   return append(scratch);
 }
 
-result<void> flv_recorder::state::write_script(std::vector<uint8_t> body) {
+result<void> flv_recorder::state::write_script(byte_view body) {
   const uint64_t at = bytes + tag_header_bytes + duration_offset_in_body;
   result<void> written = write_tag(message_type::data_amf0, static_cast<uint32_t>(last_file_ms), body);
   if (written && !duration_offset) duration_offset = at;
@@ -196,7 +196,7 @@ result<void> flv_recorder::write(const rtmp_message& message) {
     case message_type::audio:
     case message_type::video: return m_state->write_media(message);
     case message_type::data_amf0:
-      if (auto body = metadata_body(message.payload)) return m_state->write_script(std::move(*body));
+      if (auto body = metadata_body(message.payload)) return m_state->write_script(*body);
       return {};
     default: return {};
   }

@@ -70,6 +70,13 @@ uint64_t drops_of(const rapidjson::Value& counts) {
   return sum > 0 ? static_cast<uint64_t>(sum) : 0;
 }
 
+/// Null where there is none.
+const rapidjson::Value* list_of(const rapidjson::Value& root, const char* name) {
+  if (!root.IsObject()) return nullptr;
+  const auto member = root.FindMember(name);
+  return member != root.MemberEnd() && member->value.IsArray() ? &member->value : nullptr;
+}
+
 session_row row_of(const rapidjson::Value& session) {
   session_row row;
   row.stream = text_of(session, "camera_name") + "/" + text_of(session, "stream");
@@ -95,11 +102,10 @@ session_row row_of(const rapidjson::Value& session) {
 result<std::string> render_answer(const std::string& body, table_style style) {
   rapidjson::Document root;
   root.Parse<rapidjson::kParseIterativeFlag>(body.c_str(), body.size());
-  if (root.HasParseError() || !root.IsObject() || !root.HasMember("sessions") || !root["sessions"].IsArray()) {
-    return fail(error_code::malformed, "the answer is not that of a campush agent");
-  }
+  const rapidjson::Value* sessions = root.HasParseError() ? nullptr : list_of(root, "sessions");
+  if (sessions == nullptr) return fail(error_code::malformed, "the answer is not that of a campush agent");
   std::vector<session_row> rows;
-  for (const rapidjson::Value& session : root["sessions"].GetArray()) {
+  for (const rapidjson::Value& session : sessions->GetArray()) {
     if (session.IsObject()) rows.push_back(row_of(session));
   }
   const rapidjson::Value& totals = part_of(root, "totals");
