@@ -347,6 +347,10 @@ TEST_F(tcp_network_ipv4_test, accepts_again_when_descriptors_are_back) {
   listen();
   const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT_GE(client, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(m_acceptor->local().port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   struct rlimit before {};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const int next = ::dup(client);
@@ -354,10 +358,6 @@ TEST_F(tcp_network_ipv4_test, accepts_again_when_descriptors_are_back) {
   struct rlimit none = before;
   none.rlim_cur = static_cast<rlim_t>(next);  // every new descriptor is refused
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(m_acceptor->local().port);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::connect(client, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
   EXPECT_LT(run_a_moment(), 10) << "it pauses instead of spinning";
   EXPECT_EQ(m_accepted, 0);
