@@ -208,6 +208,9 @@ api_reply api::handle(const api_request& request) {
       return error_reply(401, "send the token: Authorization: Bearer TOKEN");
     }
   }
+  if (request.method == "POST" && !request.origin.empty()) {
+    return error_reply(403, "a web page may not do this; use curl or another client");
+  }
   const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
   for (const route& entry : routes) {
     if (path == entry.path) return method == "GET" ? entry.handle(m_agent) : not_allowed("GET");

@@ -13,6 +13,7 @@ struct api_request {
   std::string_view method;
   std::string_view target;
   std::string_view authorization;
+  std::string_view origin;  ///< set by browsers for what a page sends
 };
 
 struct api_reply {
@@ -25,7 +26,7 @@ struct api_reply {
 /// The HTTP surface without HTTP: routes, access and bodies (DESIGN 8, docs/http_api.md).
 /// Shape: GET /health /ready /metrics /api/v1/sessions /api/v1/sessions/{camera}/{stream}/{destination} /api/v1/cameras, POST
 ///   …/{destination}/retry; {stream} is the number or the name. HEAD is answered as GET by the server.
-/// Errors: 401 when a token is set and the request has another or none (not for /health), 404, 405 with Allow; the body says
+/// Errors: 403 for a POST that a web page sends (any page in a browser on the device's network could else retry sessions), 401 when a token is set and the request has another or none (not for /health), 404, 405 with Allow; the body says
 ///   what is allowed. Bodies never hold a secret: URLs come masked out of the snapshots.
 /// Thread: control-thread.
 class api {

@@ -32,8 +32,9 @@ using response = http::response<http::string_body>;
 
 response make_response(api& surface, const http::request<http::string_body>& request) {
   const auto view = [](beast::string_view text) { return std::string_view(text.data(), text.size()); };
-  const api_reply reply = surface.handle(
-      {view(request.method_string()), view(request.target()), view(request[http::field::authorization])});
+  const api_reply reply =
+      surface.handle({view(request.method_string()), view(request.target()), view(request[http::field::authorization]),
+                      view(request[http::field::origin])});
   response out{static_cast<http::status>(reply.status), request.version()};
   out.set(http::field::content_type, reply.content_type);
   out.set(http::field::cache_control, "no-store");

@@ -14,7 +14,7 @@ using ::testing::Not;
 
 struct api_test : ::testing::Test {
   api_reply get(std::string_view target, std::string_view authorization = {}) {
-    return surface.handle({"GET", target, authorization});
+    return surface.handle({"GET", target, authorization, {}});
   }
   fake_agent_control agent;
   api surface{agent, secret_text()};
@@ -69,10 +69,17 @@ TEST_F(api_test, retry_is_a_post) {
   EXPECT_EQ(wrong.status, 405u);
   EXPECT_EQ(wrong.allow, "POST");
   EXPECT_TRUE(agent.retried.empty());
-  EXPECT_EQ(surface.handle({"POST", "/api/v1/sessions/3/main/default/retry", {}}).status, 202u);
+  EXPECT_EQ(surface.handle({"POST", "/api/v1/sessions/3/main/default/retry", {}, {}}).status, 202u);
   ASSERT_EQ(agent.retried.size(), 1u);
   EXPECT_EQ(agent.retried[0].to_string(), "cam3_stream0/default");
-  EXPECT_EQ(surface.handle({"POST", "/metrics", {}}).status, 405u);
+  EXPECT_EQ(surface.handle({"POST", "/metrics", {}, {}}).status, 405u);
+}
+
+TEST_F(api_test, a_web_page_cannot_retry_sessions) {
+  agent.all = {make_status(3, "default", session_state::error)};
+  const api_reply reply = surface.handle({"POST", "/api/v1/sessions/3/main/default/retry", {}, "http://somewhere"});
+  EXPECT_EQ(reply.status, 403u);
+  EXPECT_TRUE(agent.retried.empty());
 }
 
 TEST_F(api_test, a_token_guards_everything_but_health) {
@@ -86,7 +93,7 @@ TEST_F(api_test, a_token_guards_everything_but_health) {
                          row{"/metrics", "correct-horse", 401}, row{"/metrics", "Bearer correct-hors", 401},
                          row{"/metrics", "Bearer correct-horsee", 401}, row{"/metrics", "Bearer ", 401},
                          row{"/metrics", "Bearer correct-horse", 200}, row{"/nothing", "", 401}}) {
-    EXPECT_EQ(guarded.handle({"GET", row.path, row.authorization}).status, row.status)
+    EXPECT_EQ(guarded.handle({"GET", row.path, row.authorization, {}}).status, row.status)
         << row.path << " " << row.authorization;
   }
 }
