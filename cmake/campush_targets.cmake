@@ -6,6 +6,11 @@
 add_library(campush_options INTERFACE)
 target_compile_options(campush_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   -Woverloaded-virtual -Wcast-align -Wunused -Wconversion -Wno-sign-conversion -Wformat=2 -fno-strict-aliasing)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 at -O3 sees overflows inside inlined std::vector and std::string code that are not there (seen: insert, move, append).
+  # clang's warnings and AddressSanitizer look at the same places.
+  target_compile_options(campush_options INTERFACE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict)
+endif()
 if(CAMPUSH_WERROR)
   target_compile_options(campush_options INTERFACE -Werror)
 endif()

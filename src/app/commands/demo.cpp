@@ -20,6 +20,8 @@ namespace {
 constexpr size_t demo_streams = 4;
 constexpr uint32_t once_seconds = 20;
 constexpr auto refresh = std::chrono::milliseconds(500);
+/// The first table: by then the streams are up, also on a slow machine.
+constexpr auto first_look = std::chrono::milliseconds(1500);
 /// Without a terminal to redraw, one table in so many refreshes.
 constexpr uint32_t plain_every = 8;
 constexpr uint32_t drain_refreshes = 6;
@@ -79,7 +81,7 @@ class demo_show {
         m_is_terminal(::isatty(STDOUT_FILENO) == 1),
         m_started_at(loop.now()),
         m_timer(loop.make_timer([this] { tick(); })) {
-    m_timer->arm_after(refresh);
+    m_timer->arm_after(first_look);
   }
 
   void finish() {
