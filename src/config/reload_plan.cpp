@@ -75,10 +75,14 @@ void plan_sessions(const system_config& running, const system_config& wanted, re
 }
 
 void plan_system(const system_config& running, const system_config& wanted, reload_plan& plan) {
-  if (target_of(running.system.log) != target_of(wanted.system.log)) {
-    plan.log = wanted.system.log;
-  } else if (running.system.log.level != wanted.system.log.level) {
-    plan.level = wanted.system.log.level;
+  const log_options &before = running.system.log, &log = wanted.system.log;
+  // set_log_level() speaks for every module, also for one that has a level of its own.
+  const bool has_module_levels = std::any_of(log.module_levels.begin(), log.module_levels.end(),
+                                             [](const auto& level) { return level.has_value(); });
+  if (target_of(before) != target_of(log) || (has_module_levels && before.level != log.level)) {
+    plan.log = log;
+  } else if (before.level != log.level) {
+    plan.level = log.level;
   }
   if (running.http != wanted.http) plan.http = wanted.http;
   for (const fixed_key& key : fixed_keys) {

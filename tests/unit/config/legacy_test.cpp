@@ -39,6 +39,13 @@ TEST(legacy, single_camera_file_with_one_fixed_address_has_one_stream) {
   EXPECT_EQ(config.sessions.size(), 1u);
 }
 
+TEST(legacy, a_camera_of_files_without_streams_has_one) {
+  const system_config config = loaded(R"({"rtmp": {"url_template": "rtmp://a/live/{stream_name}"},
+                                          "cameras": [{"source": {"type": "file", "video": "v.h264"}}]})");
+  ASSERT_EQ(config.cameras.size(), 1u);
+  EXPECT_EQ(config.cameras[0].streams.size(), 1u) << "a file has no second encoder";
+}
+
 TEST(legacy, multi_camera_file_loads_and_lists_the_ignored_keys_once) {
   const system_config config = loaded_legacy("multi_camera.json");
   ASSERT_EQ(config.cameras.size(), 2u);

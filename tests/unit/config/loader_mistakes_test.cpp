@@ -106,12 +106,20 @@ TEST(loader_mistakes, refuses_what_contradicts_itself) {
        "c.json:1:43: /cameras: found 2 enabled cameras, allowed: 1 (system.max_cameras)"},
       {"queue order", R"({"rtmp": {"urls": ["rtmp://a/b/c"], "queue": {"high_bytes": 1000000}}})",
        "c.json:1:46: /rtmp/queue: warning_bytes is above high_bytes, or equal where it must be below"},
+      {"queue bytes", R"({"rtmp": {"urls": ["rtmp://a/b/c"], "queue": {"critical_bytes": 2097152}}})",
+       "c.json:1:46: /rtmp/queue: high_bytes is above critical_bytes, or equal where it must be below"},
+      {"queue time", R"({"rtmp": {"urls": ["rtmp://a/b/c"], "queue": {"high_ms": 600}}})",
+       "c.json:1:46: /rtmp/queue: warning_ms is above high_ms, or equal where it must be below"},
+      {"flush time", R"({"rtmp": {"urls": ["rtmp://a/b/c"], "queue": {"flush_ms": 1500}}})",
+       "c.json:1:46: /rtmp/queue: high_ms is above flush_ms, or equal where it must be below"},
       {"waits", R"({"rtmp": {"urls": ["rtmp://a/b/c"], "retry": {"max_delay_s": 0.5}}})",
        "c.json:1:46: /rtmp/retry: initial_delay_s is above max_delay_s, or equal where it must be below"},
       {"both forms", R"({"rtmp": {}, "outputs": {"rtmp": {}}})",
        "c.json:1:34: /outputs/rtmp: given twice: /rtmp means the same"},
       {"name at the top", R"({"rtmp": {"name": "x"}})",
        "c.json:1:19: /rtmp/name: a destination is named in the rtmp section of a stream"},
+      {"name at a camera", camera(R"("rtmp": {"name": "x"})"),
+       "c.json:2:19: /cameras/0/rtmp/name: a destination is named in the rtmp section of a stream"},
       {"no address", stream(R"("rtmp": {})"),
        "c.json:3:9: /cameras/0/streams/0/rtmp: no address: neither urls nor url_template here or above"},
       {"file without files", camera(R"("source": {"type": "file"})"),
@@ -124,6 +132,8 @@ TEST(loader_mistakes, refuses_what_contradicts_itself) {
        "c.json:1:21: /http/listen: found \"localhost\", allowed: ADDRESS:PORT with a numeric address, IPv6 in "
        "brackets, or an "
        "empty text for no HTTP"},
+      {"no token", R"({"http": {"token_file": "/nonexistent/token"}})",
+       "c.json:1:25: /http/token_file: /nonexistent/token: No such file or directory"},
       {"open http", R"({"http": {"listen": "0.0.0.0:80"}})",
        "c.json:1:21: /http/listen: 0.0.0.0:80 is not loopback: that needs the key \"token_file\""},
   });
@@ -163,6 +173,13 @@ TEST(loader_mistakes, checks_templates_and_addresses) {
     EXPECT_EQ(text.find("c.json:1:137: /cameras/0/streams/0/rtmp/urls/0: "), 0u) << c.name << ": " << text;
     EXPECT_NE(text.find(c.place), std::string::npos) << c.name << ": " << text;
   }
+}
+
+TEST(loader_mistakes, names_the_part_of_an_address_whose_template_is_broken) {
+  const std::string key = problem_of(with_rtmp(R"({"urls": [{"url": "rtmp://a/live", "stream_key": "{camera_id"}]})"));
+  EXPECT_NE(key.find("/cameras/0/streams/0/rtmp/urls/0/stream_key: "), std::string::npos) << key;
+  const std::string url = problem_of(with_rtmp(R"({"urls": [{"url": "rtmp://a/{live", "stream_key": "x"}]})"));
+  EXPECT_NE(url.find("/cameras/0/streams/0/rtmp/urls/0/url: "), std::string::npos) << url;
 }
 
 TEST(loader_mistakes, shows_no_secret) {

@@ -72,6 +72,13 @@ TEST(loader_sessions, chooses_the_address_that_stands_nearest) {
   }
 }
 
+TEST(loader_sessions, takes_other_ports_schemes_and_keys_for_other_addresses) {
+  const system_config config = loaded(with_rtmp(R"([
+    {"name": "a", "urls": ["rtmp://host/live/x"]}, {"name": "b", "urls": ["rtmp://host:1936/live/x"]},
+    {"name": "c", "urls": ["rtmpt://host/live/x"]}, {"name": "d", "urls": ["rtmp://host/live/X"]}])"));
+  EXPECT_EQ(config.sessions.size(), 4u);
+}
+
 TEST(loader_sessions, fans_out_to_named_destinations) {
   const system_config config = loaded(with_rtmp(
       R"([{"urls": ["rtmp://a/live/k"]}, {"name": "cloud", "urls": ["rtmp://b/live/k"], "hevc_mode": "enhanced"}, {"name": "off", "enabled": false}])",

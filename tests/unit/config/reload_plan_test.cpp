@@ -76,6 +76,8 @@ TEST(reload_plan, touches_only_what_changed) {
       {"level", [](system_config& c) { c.system.log.level = log_level::debug; }, "log level"},
       {"log file", [](system_config& c) { c.system.log.target = log_target::syslog; }, "log target"},
       {"module level", [](system_config& c) { c.system.log.module_levels[0] = log_level::debug; }, "log target"},
+      {"log size", [](system_config& c) { c.system.log.max_bytes = 4096; }, "log target"},
+      {"log files", [](system_config& c) { c.system.log.max_files = 1; }, "log target"},
       {"http", [](system_config& c) { c.http.listen = ""; }, "http"},
       {"fixed",
        [](system_config& c) {
@@ -104,6 +106,18 @@ TEST(reload_plan, carries_the_new_values) {
   EXPECT_EQ(plan.log->level, log_level::error);
   EXPECT_FALSE(plan.level);
   EXPECT_EQ(plan.http->listen, "127.0.0.1:1");
+}
+
+TEST(reload_plan, keeps_the_level_of_a_module_when_the_general_one_changes) {
+  system_config running = two_cameras();
+  running.system.log.module_levels[1] = log_level::trace;
+  system_config wanted = running;
+  wanted.system.log.level = log_level::error;
+  const reload_plan plan = make_reload_plan(running, wanted);
+  EXPECT_FALSE(plan.level) << "that would be the level of all modules";
+  ASSERT_TRUE(plan.log);
+  EXPECT_EQ(plan.log->level, log_level::error);
+  EXPECT_EQ(plan.log->module_levels[1], log_level::trace);
 }
 
 TEST(reload_plan, starts_a_camera_that_was_switched_on) {
