@@ -85,6 +85,7 @@ TEST_F(camera_instance_steps, tells_opened_then_frames_then_ended) {
   EXPECT_THAT(observers[0].heard, ElementsAre("opened", "frame", "frame", "frame", "ended"));
   EXPECT_EQ(observers[0].width, 640u);
   EXPECT_EQ(camera->status()[0].state, camera_state::ended);
+  EXPECT_EQ(camera->status()[0].reopens, 0u) << "it was opened, not reopened";
   EXPECT_EQ(camera->run_step(), time_point::max()) << "what has ended wants no further step";
   EXPECT_EQ(sources[0]->opened_at.size(), 1u);
 }
@@ -106,6 +107,7 @@ TEST_F(camera_instance_steps, goes_on_doubling_when_a_source_opens_and_fails_at_
   make({{{"", 1, milliseconds(40), "lost"}}});
   run_for(seconds(60));
   EXPECT_THAT(waits_s(0), ElementsAre(1, 2, 4, 8, 16));
+  EXPECT_EQ(sources[0]->closes, 6) << "closed after each failure";
 }
 
 TEST_F(camera_instance_steps, begins_the_waits_anew_after_30_healthy_seconds) {
@@ -114,6 +116,13 @@ TEST_F(camera_instance_steps, begins_the_waits_anew_after_30_healthy_seconds) {
   run_for(seconds(41));
   EXPECT_THAT(waits_s(0), ElementsAre(1, 2, 4, 31, 2));
   EXPECT_EQ(camera->status()[0].reopens, 1u);
+}
+
+TEST_F(camera_instance_steps, goes_on_doubling_after_less_than_30_healthy_seconds) {
+  const source_script refused{"refused", 0, {}, ""}, healthy{"", 749, milliseconds(40), "lost"};
+  make({{refused, refused, healthy, refused}});
+  run_for(seconds(40));
+  EXPECT_THAT(waits_s(0), ElementsAre(1, 2, 29 + 4));
 }
 
 TEST_F(camera_instance_steps, hears_a_new_opened_after_a_failure) {
@@ -197,6 +206,24 @@ class throwing_source final : public media_source {
  private:
   no_stream_control m_control;
 };
+
+TEST(stream_capture, interrupts_its_source_and_opens_it_no_more) {
+  fake_clock time;
+  scripted_source* source = nullptr;
+  const source_factory factory = [&](const stream_config&, const clock&) {
+    auto made = std::make_unique<scripted_source>(time, std::vector<source_script>{{"", 9, milliseconds(40), ""}});
+    source = made.get();
+    return result<std::unique_ptr<media_source>>(std::move(made));
+  };
+  recording_observer observer;
+  stream_capture capture({}, {}, time, factory);
+  capture.attach(observer);
+  capture.interrupt();
+  capture.run_step();
+  EXPECT_EQ(source->interrupts, 1);
+  EXPECT_TRUE(source->opened_at.empty());
+  EXPECT_TRUE(observer.heard.empty());
+}
 
 TEST(stream_capture, takes_an_exception_of_a_source_for_a_failure) {
   fake_clock time;

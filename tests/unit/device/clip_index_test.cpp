@@ -93,6 +93,19 @@ TEST_F(clip_index, keeps_a_picture_that_the_end_of_the_file_cuts) {
   EXPECT_EQ(video_of(write("cut.h264", bytes))->units.size(), 200u);
 }
 
+TEST_F(clip_index, finds_the_last_picture_wherever_the_reads_end) {
+  const std::vector<uint8_t> bytes = read_bytes(clip("gate_sub.h264"));
+  // Zero bytes behind a unit belong to nothing. The file is read in parts of 256 KiB.
+  for (const size_t size : {size_t{256} << 10, (size_t{256} << 10) + 1, size_t{512} << 10}) {
+    std::vector<uint8_t> padded = bytes;
+    padded.resize(size);
+    ASSERT_GT(size, bytes.size());
+    const auto index = video_of(write("padded.h264", padded));
+    ASSERT_TRUE(index) << index.error().message;
+    EXPECT_EQ(index->units.size(), 200u) << size;
+  }
+}
+
 TEST_F(clip_index, survives_every_short_beginning_of_a_clip) {
   const std::vector<uint8_t> bytes = read_bytes(clip("bframes.h265"));
   for (size_t size = 1; size < 300; ++size) {
@@ -125,6 +138,28 @@ TEST_F(clip_index, skips_a_tag_before_sound_and_garbage_within) {
   // The frame before the garbage has no neighbour to vouch for it.
   EXPECT_EQ(index->frame_count, 749);
   EXPECT_EQ(index->units[0].offset, 5007u);
+}
+
+TEST_F(clip_index, looks_for_sound_in_the_first_mebibyte_only) {
+  const std::vector<uint8_t> sound = read_bytes(clip("tiny.aac"));
+  for (const size_t junk : {size_t{1} << 20, (size_t{1} << 20) + 1}) {
+    std::vector<uint8_t> bytes(junk, 0x20);
+    bytes.insert(bytes.end(), sound.begin(), sound.end());
+    EXPECT_EQ(audio_of(write("far.aac", bytes)).has_value(), junk <= size_t{1} << 20) << junk;
+  }
+}
+
+TEST_F(clip_index, refuses_sound_whose_channels_stand_elsewhere) {
+  std::vector<uint8_t> bytes = read_bytes(clip("tiny.aac"));
+  for (size_t at = 0; at + 7 < bytes.size();) {
+    const size_t length = size_t{bytes[at + 3] & 3u} << 11 | size_t{bytes[at + 4]} << 3 | bytes[at + 5] >> 5;
+    bytes[at + 2] &= 0xfe;
+    bytes[at + 3] &= 0x3f;
+    at += length;
+  }
+  const auto index = audio_of(write("pce.aac", bytes));
+  ASSERT_FALSE(index);
+  EXPECT_EQ(index.error().code, error_code::unsupported);
 }
 
 TEST_F(clip_index, drops_the_last_part_of_a_g711_frame) {

@@ -10,6 +10,7 @@
 
 #include "clip_fixtures.h"
 #include "fakes/fake_clock.h"
+#include "unit/media/nal_builder.h"
 
 namespace campush {
 namespace {
@@ -321,6 +322,27 @@ TEST(file_source, believes_the_declared_rate_before_the_one_in_the_clip) {
   EXPECT_EQ(description->video->frame_rate, 10);
   gate.play(seconds(1));
   EXPECT_EQ(gate.sink.frames.size(), 10u);
+}
+
+TEST(file_source, paces_at_25_where_the_clip_says_nothing_believable) {
+  struct rate_case {
+    uint32_t units_in_tick, time_scale;
+    double rate;
+  };
+  for (const rate_case& one : {rate_case{1, 100, 50}, {1, 482, 25}, {10, 19, 25}, {0, 0, 25}}) {
+    h264_sps_fields sps;
+    sps.has_vui = true;
+    sps.units_in_tick = one.units_in_tick;
+    sps.time_scale = one.time_scale;
+    h264_slice_fields idr;
+    idr.is_idr = true;
+    scratch_folder folder;
+    const std::string path = folder.write("clip.h264", annexb_of({sps.unit(), h264_pps_unit(), idr.unit(sps)}));
+    player one_picture(file_stream(path, ""));
+    const auto description = one_picture.open();
+    ASSERT_TRUE(description) << description.error().message;
+    EXPECT_EQ(description->video->frame_rate, one.rate) << one.time_scale;
+  }
 }
 
 TEST(file_source, leaves_sound_out_when_audio_is_disabled) {

@@ -57,9 +57,11 @@ class scripted_source final : public media_source {
     return step_outcome::delivered;
   }
   stream_control& control() noexcept override { return m_control; }
+  void interrupt() noexcept override { ++interrupts; }
 
   std::vector<time_point> opened_at;
   int closes = 0;
+  std::atomic<int> interrupts{0};
 
  private:
   const clock& m_time;
