@@ -7,8 +7,9 @@
 
 namespace campush::bench {
 
-result<drain_process> drain_process::start(const std::string& program) {
-  auto process = child_process::start({program}, core_side::receivers, child_process::talk::pipes);
+result<drain_process> drain_process::start(const std::string& program, uint32_t chunk_size) {
+  auto process =
+      child_process::start({program, std::to_string(chunk_size)}, core_side::receivers, child_process::talk::pipes);
   if (!process) return tl::unexpected<error>(process.error());
   drain_process drain(std::move(*process));
   const auto line = drain.m_process.read_line(std::chrono::seconds(5));

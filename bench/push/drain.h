@@ -15,7 +15,8 @@ struct drain_counts {
 /// Thread: one at a time, over all processes that share it: the one that measures.
 class drain_process {
  public:
-  [[nodiscard]] static result<drain_process> start(const std::string& program);
+  /// `chunk_size` is what it announces to publishers; ffmpeg then uses it for what it sends.
+  [[nodiscard]] static result<drain_process> start(const std::string& program, uint32_t chunk_size = 4096);
 
   std::string rtmp_url(const std::string& name) const;
   uint16_t raw_port() const noexcept { return m_raw_port; }

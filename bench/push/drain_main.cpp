@@ -10,6 +10,7 @@
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <vector>
@@ -38,8 +39,11 @@ struct drain_totals {
 class drain_connection final : public server_dialogue_handler {
  public:
   enum class kind : uint8_t { rtmp, raw };
-  drain_connection(int descriptor, kind what, drain_totals& totals) : m_descriptor(descriptor), m_totals(totals) {
-    if (what == kind::rtmp) m_dialogue = std::make_unique<server_dialogue>(server_dialogue_options{}, *this);
+  drain_connection(int descriptor, kind what, uint32_t chunk_size, drain_totals& totals)
+      : m_descriptor(descriptor), m_totals(totals) {
+    server_dialogue_options options;
+    options.chunk_size = chunk_size;
+    if (what == kind::rtmp) m_dialogue = std::make_unique<server_dialogue>(options, *this);
     ++m_totals.connections;
     if (what == kind::raw) start_counting();
   }
@@ -99,6 +103,8 @@ class drain_connection final : public server_dialogue_handler {
 
 class drain {
  public:
+  explicit drain(uint32_t chunk_size) : m_chunk_size(chunk_size) {}
+
   bool open() {
     m_poll = ::epoll_create1(EPOLL_CLOEXEC);
     m_listeners[0] = listen_on_loopback(m_ports[0]);
@@ -172,8 +178,8 @@ class drain {
     if (descriptor < 0) return;
     using kind = drain_connection::kind;
     auto& made = m_connections[descriptor];
-    made =
-        std::make_unique<drain_connection>(descriptor, listener == m_listeners[0] ? kind::rtmp : kind::raw, m_totals);
+    const kind what = listener == m_listeners[0] ? kind::rtmp : kind::raw;
+    made = std::make_unique<drain_connection>(descriptor, what, m_chunk_size, m_totals);
     if (!made->is_counting()) watch(descriptor);
   }
 
@@ -186,6 +192,7 @@ class drain {
     return true;
   }
 
+  const uint32_t m_chunk_size;
   std::vector<uint8_t> m_buffer = std::vector<uint8_t>(256 * 1024);
   int m_poll = -1;
   int m_listeners[2] = {-1, -1};
@@ -197,9 +204,14 @@ class drain {
 }  // namespace
 }  // namespace campush::bench
 
-int main() {
+int main(int argument_count, char** arguments) {
   std::signal(SIGINT, SIG_IGN);
-  campush::bench::drain receiver;
+  const unsigned long chunk_size = argument_count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 0;
+  if (chunk_size == 0 || chunk_size > 0xffffff) {
+    std::fprintf(stderr, "usage: push_bench_drain CHUNK_SIZE (push_bench starts it)\n");
+    return 2;
+  }
+  campush::bench::drain receiver(static_cast<uint32_t>(chunk_size));
   if (!receiver.open()) {
     std::perror("push_bench_drain");
     return 1;

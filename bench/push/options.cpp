@@ -57,6 +57,10 @@ std::optional<bench_options> read_options(int argument_count, char** arguments, 
   app.add_flag("--audio", options.has_audio,
                "Part cpu with 64 kbit/s AAC beside the pictures: 47 more frames a second");
   app.add_flag("--with-ffmpeg", options.has_ffmpeg, "Part cpu with ffmpeg processes too, one a session");
+  app.add_option(
+         "--server-chunk", options.server_chunk,
+         "Chunk size that the server announces in part cpu (4096, as nginx-rtmp; ffmpeg sends in chunks of that size)")
+      ->check(CLI::Range(128u, 65536u));
   app.add_flag("--json", options.as_json, "Figures as JSON instead of tables");
   app.add_option("--programs", options.program_folder,
                  "Folder of campush and push_bench_drain (where this program is)");

@@ -11,7 +11,7 @@ namespace campush::bench {
 struct bench_options {
   std::vector<uint32_t> sessions{1, 16, 128};
   std::set<std::string> parts;  ///< names of the parts to run; see part_names
-  uint32_t seconds = 10, repeat = 3, kbps = 4000, frame_rate = 25;
+  uint32_t seconds = 10, repeat = 3, kbps = 4000, frame_rate = 25, server_chunk = 4096;
   bool has_ffmpeg = false, has_audio = false, as_json = false;
   std::string program_folder;  ///< of campush and push_bench_drain
 };

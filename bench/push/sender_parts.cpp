@@ -56,10 +56,21 @@ struct contender {
     }
     return median(all);
   }
-  uint64_t dropped() const {
-    uint64_t sum = 0;
-    for (const sender_figures& each : rounds) sum += each.dropped;
-    return sum;
+  /// That every sender of a row moved the same: the rate of one session, and what it dropped.
+  std::string note() const {
+    uint64_t bytes = 0, dropped = 0;
+    for (const sender_figures& each : rounds) {
+      bytes += each.bytes;
+      dropped += each.dropped;
+    }
+    const double measured_s = std::chrono::duration<double>(wanted.window).count() * static_cast<double>(rounds.size());
+    std::string text =
+        fmt::format("{:.2f} Mbit/s a session", static_cast<double>(bytes) * 8e-6 / measured_s / wanted.sessions);
+    if (dropped > 0) text += fmt::format(", {} frames dropped", dropped);
+    if (const uint64_t pss = rounds.front().pss_bytes; pss > 0) {
+      text += fmt::format(", PSS of one {:.1f} MiB", static_cast<double>(pss) / (1 << 20));
+    }
+    return text;
   }
 };
 
@@ -102,18 +113,14 @@ cpu_row row_of(const bench_place& place, const clip& played, const std::string& 
 
 void add_row(cpu_row& row, report& out) {
   constexpr double goal_to_bare = 1.3, goal_to_ffmpeg = 1.0 / 8;
-  const auto named = [&](const std::string& what) { return fmt::format("{} sessions: {}", row.sessions, what); };
+  const auto named = [&](const std::string& what) {
+    return fmt::format("{} session{}: {}", row.sessions, row.sessions == 1 ? "" : "s", what);
+  };
   const auto goal_at = [&](uint32_t sessions, double goal) {
     return row.sessions == sessions ? std::optional<double>(goal) : std::nullopt;
   };
   for (const contender* each : row.all()) {
-    const uint64_t dropped = each->dropped();
-    out.add({"cpu",
-             named(each->name),
-             "CPU s/Gbit",
-             each->cpu_s_per_gbit(),
-             {},
-             dropped == 0 ? "" : fmt::format("{} frames dropped", dropped)});
+    out.add({"cpu", named(each->name), "CPU s/Gbit", each->cpu_s_per_gbit(), {}, each->note()});
   }
   for (size_t i = 0; i < row.campush.size(); ++i) {
     const contender& ours = row.campush[i];
@@ -131,7 +138,7 @@ result<void> measure_cpu(const bench_place& place, report& out) {
   const clip played(clip_of(place.options, place.options.has_audio));
   const std::string flv_path = place.folder + "/clip.flv";
   if (auto written = played.write_flv(flv_path); !written) return written;
-  auto drain = drain_process::start(place.drain_program());
+  auto drain = drain_process::start(place.drain_program(), place.options.server_chunk);
   if (!drain) return tl::unexpected<error>(drain.error());
   for (const uint32_t sessions : place.options.sessions) {
     cpu_row row = row_of(place, played, flv_path, sessions, *drain);
