@@ -113,6 +113,16 @@ TEST_F(camera_manager_runs, nothing_that_it_does_not_know) {
   EXPECT_EQ(restarted.error().code, error_code::not_found);
 }
 
+TEST_F(camera_manager_runs, cameras_in_any_order_and_tells_of_them_by_number) {
+  ASSERT_TRUE(manager.start(camera(1)));
+  ASSERT_TRUE(manager.start(camera(0)));
+  const std::vector<camera_stream_status> status = manager.status();
+  ASSERT_EQ(status.size(), 4u);
+  EXPECT_EQ(status[1].camera_id, 0u);
+  EXPECT_EQ(status[2].camera_id, 1u);
+  EXPECT_EQ(status[3].stream_id, 1u);
+}
+
 TEST_F(camera_manager_runs, one_camera_anew_and_leaves_the_others_alone) {
   ASSERT_TRUE(manager.start(camera(0)));
   ASSERT_TRUE(manager.start(camera(1)));

@@ -59,6 +59,11 @@ TEST(bit_reader, keeps_its_first_failure) {
   EXPECT_EQ(no_code.read_ue(), 0u);
   EXPECT_EQ(no_code.status("x").error().code, error_code::malformed);
 
+  const auto too_long = wire("00 00 00 00 80 00 00 00 00");
+  bit_reader of_33_bits(too_long, emulation_bytes::kept);
+  EXPECT_EQ(of_33_bits.read_ue(), 0u);
+  EXPECT_TRUE(of_33_bits.failed());
+
   bit_reader empty(byte_view{});
   empty.skip_bits(1);
   EXPECT_EQ(empty.read_se(), 0);

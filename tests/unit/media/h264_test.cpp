@@ -249,6 +249,11 @@ TEST(make_avcc, states_the_real_chroma_format) {
   ASSERT_TRUE(record);
   const byte_view extension = byte_view(*record).subview(record->size() - 4);
   EXPECT_EQ(extension.to_vector(), wire("fe f8 f8 00"));
+  fields.bit_depth_luma = 10;
+  fields.bit_depth_chroma = 9;
+  const auto deep = make_avcc(fields.unit(), h264_pps_unit());
+  ASSERT_TRUE(deep);
+  EXPECT_EQ(byte_view(*deep).subview(deep->size() - 4).to_vector(), wire("fe fa f9 00"));
 }
 
 TEST(make_avcc, refuses_broken_sets) {

@@ -128,6 +128,18 @@ TEST(h265_pps, reads_ids_and_slice_header_bits) {
   EXPECT_EQ(parse_h265_pps(wire(full_hd_sps)).error().code, error_code::malformed);
 }
 
+TEST(h265_slice_header, reads_the_count_behind_the_output_flag) {
+  h265_sps sps;
+  sps.log2_max_poc_lsb = 8;
+  h265_pps pps;
+  pps.has_output_flag = true;
+  // A first TRAIL_R segment of PPS 0, a P slice, shown, count 0xa5.
+  const auto unit = nal_builder({0x02, 0x01}).flag(true).ue(0).ue(1).flag(true).bits(0xa5, 8).bits(0x5a, 8).unit();
+  const auto slice = parse_h265_slice_header(unit, sps, pps);
+  ASSERT_TRUE(slice);
+  EXPECT_EQ(slice->poc_lsb, 0xa5u);
+}
+
 TEST(h265_slice_header, reads_the_count_behind_the_extra_bits) {
   const h265_sps_fields stream;
   h265_sps sps;

@@ -66,7 +66,8 @@ inline std::vector<uint8_t> annexb_of(const std::vector<std::vector<uint8_t>>& u
 /// An H.264 SPS for tests, field by field; the defaults are 320x176 Main at level 3 with count type 0.
 struct h264_sps_fields {
   uint8_t profile_idc = 77, constraint_flags = 0, level_idc = 30;
-  uint32_t sps_id = 0, chroma_format_idc = 1, poc_type = 0, log2_max_frame_num = 4, log2_max_poc_lsb = 8;
+  uint32_t sps_id = 0, chroma_format_idc = 1, bit_depth_luma = 8, bit_depth_chroma = 8, poc_type = 0,
+           log2_max_frame_num = 4, log2_max_poc_lsb = 8;
   int32_t offset_for_non_ref_pic = 0;
   std::vector<int32_t> offset_for_ref_frame;
   uint32_t num_ref_frames = 4, width_mbs = 20, map_units = 11;
@@ -81,7 +82,7 @@ struct h264_sps_fields {
     nal.ue(sps_id);
     if (profile_idc == 100) nal.ue(chroma_format_idc);
     if (profile_idc == 100 && chroma_format_idc == 3) nal.flag(false);
-    if (profile_idc == 100) nal.ue(0).ue(0).flag(false).flag(false);
+    if (profile_idc == 100) nal.ue(bit_depth_luma - 8).ue(bit_depth_chroma - 8).flag(false).flag(false);
     nal.ue(log2_max_frame_num - 4).ue(poc_type);
     if (poc_type == 0) nal.ue(log2_max_poc_lsb - 4);
     if (poc_type == 1) {
@@ -114,6 +115,8 @@ struct h264_slice_fields {
   bool is_idr = false, is_reference = true, has_operation_5 = false;
   uint32_t slice_type = 5, pps_id = 0, frame_num = 0, poc_lsb = 0;
   int32_t delta_poc = 0;
+  bool has_bottom = false;  ///< of its PPS
+  int32_t delta_poc_bottom = 0;
 
   std::vector<uint8_t> unit(const h264_sps_fields& sps) const {
     const uint8_t type = is_idr ? 5 : 1;
@@ -122,6 +125,7 @@ struct h264_slice_fields {
     if (!sps.has_frame_mbs_only) nal.flag(false);
     if (is_idr) nal.ue(0);
     if (sps.poc_type == 0) nal.bits(poc_lsb, sps.log2_max_poc_lsb);
+    if (sps.poc_type == 0 && has_bottom) nal.se(delta_poc_bottom);
     if (sps.poc_type == 1) nal.se(delta_poc);
     const bool is_b = slice_type % 5 == 1, is_p = slice_type % 5 == 0;
     if (is_b) nal.flag(true);

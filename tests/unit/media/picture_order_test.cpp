@@ -64,6 +64,24 @@ TEST(picture_order, counts_type_0_over_the_wrap_of_its_low_bits) {
   EXPECT_TRUE(stream.did_start());
 }
 
+TEST(picture_order, extends_counts_from_the_last_picture_that_others_refer_to) {
+  h264_stream stream(h264_sps_fields{});
+  EXPECT_EQ(stream.order_of(idr()), 0);
+  EXPECT_EQ(stream.order_of(picture(100)), 100);
+  EXPECT_EQ(stream.order_of(picture(220, false)), 220);
+  EXPECT_EQ(stream.order_of(picture(20, false)), 20) << "seen from 100, not from 220";
+}
+
+TEST(picture_order, takes_the_earlier_field_of_a_frame) {
+  const h264_sps_fields fields;
+  h264_slice_fields first = idr(), second = picture(8);
+  first.has_bottom = second.has_bottom = true;
+  second.delta_poc_bottom = -1;
+  picture_order order(codec_id::h264);
+  ASSERT_TRUE(order.order_of(annexb_of({fields.unit(), h264_pps_unit(0, 0, true), first.unit(fields)})));
+  EXPECT_EQ(order.order_of(annexb_of({second.unit(fields)}))->order, 7);
+}
+
 TEST(picture_order, takes_operation_5_for_a_new_beginning) {
   h264_stream stream(h264_sps_fields{});
   EXPECT_EQ(stream.order_of(idr()), 0);
@@ -159,6 +177,24 @@ TEST(picture_order, counts_h265_over_the_wrap_of_its_low_bits) {
     EXPECT_EQ(stream.order_of(trail_r, static_cast<uint32_t>(anchor)), anchor);
     EXPECT_EQ(stream.order_of(trail_n, static_cast<uint32_t>(anchor - 2)), anchor - 2);
     EXPECT_EQ(stream.order_of(trail_r, static_cast<uint32_t>(anchor - 1), 1), anchor - 1);
+  }
+}
+
+TEST(picture_order, extends_h265_counts_from_the_last_picture_that_all_layers_know) {
+  struct anchor_case {
+    const char* name;
+    uint8_t type, temporal_id;
+  };
+  constexpr uint8_t radl_r = 7;
+  for (const anchor_case& one : {anchor_case{"a higher temporal layer", trail_r, 1},
+                                 {"a leading picture", radl_r, 0},
+                                 {"one that nobody refers to", trail_n, 0}}) {
+    SCOPED_TRACE(one.name);
+    h265_stream stream;
+    EXPECT_EQ(stream.order_of(h265_nal::idr_w_radl, 0), 0);
+    EXPECT_EQ(stream.order_of(trail_r, 6), 6);
+    EXPECT_EQ(stream.order_of(one.type, 13, one.temporal_id), 13);
+    EXPECT_EQ(stream.order_of(trail_r, 2), 2) << "seen from 6, not from 13";
   }
 }
 

@@ -69,6 +69,8 @@ TEST(tag_pool, lends_a_block_of_up_to_twice_the_size_and_none_larger) {
   other.make(100000);
   const auto small = other.make(5000);
   EXPECT_EQ(2u, other.counters().blocks_allocated);
+  const auto third = other.make(33000);
+  EXPECT_EQ(3u, other.counters().blocks_allocated) << "a third of the free block";
 }
 
 TEST(tag_pool, wastes_little_of_its_memory) {
