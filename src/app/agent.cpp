@@ -184,6 +184,10 @@ void agent::apply(system_config wanted) {
     log_warn(log_module::config, "{} changes only with a restart of the program", key);
   }
   log_info(log_module::config, "reload: {}", plan.summary());
+  // What a running process cannot change stays as it is, and is said again at the next reload.
+  wanted.system.max_cameras = m_config.system.max_cameras;
+  wanted.system.io_threads = m_config.system.io_threads;
+  wanted.system.state_dir = m_config.system.state_dir;
   m_config = std::move(wanted);
 }
 
