@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <cstdlib>
@@ -253,8 +254,9 @@ TEST(lookup_pool_death_test, shortens_the_name_service_s_patience_unless_the_use
 }
 
 TEST(look_up_by_system, finds_localhost_and_names_what_it_does_not_find) {
+  if (::access("/etc/hosts", R_OK) != 0) GTEST_SKIP() << "this machine has no /etc/hosts to find localhost in";
   const auto found = look_up_by_system("localhost");
-  ASSERT_TRUE(found);
+  ASSERT_TRUE(found) << found.error().message;
   EXPECT_THAT(found->front().to_string(), testing::AnyOf("127.0.0.1:0", "[::1]:0"));
   const auto missing = look_up_by_system("");
   ASSERT_FALSE(missing);
