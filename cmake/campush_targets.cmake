@@ -55,7 +55,9 @@ function(campush_test name)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE CAMPUSH_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  # One label with commas: a list does not survive the discovery, and -L takes an expression anyway.
+  list(JOIN arg_LABELS "," labels)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${labels}")
 endfunction()
 
 # campush_fuzzer(name SOURCES … LINK …): the same LLVMFuzzerTestOneInput either under libFuzzer or replaying its corpus
