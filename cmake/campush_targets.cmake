@@ -41,6 +41,10 @@ function(campush_library name)
   add_library(campush::${name} ALIAS campush_${name})
   target_include_directories(campush_${name} PUBLIC ${tree})
   target_link_libraries(campush_${name} PUBLIC ${arg_LINK} PRIVATE campush_options)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # A static object that is destroyed while a loop still runs is a crash at exit.
+    target_compile_options(campush_${name} PRIVATE -Wexit-time-destructors)
+  endif()
 endfunction()
 
 # campush_test(name SOURCES … LINK … [TIMEOUT s] [LABELS …]): one GoogleTest program, each case one ctest test.

@@ -27,8 +27,8 @@ void strip(json_value& value, std::string_view rest, const std::string& pointer,
 
 }  // namespace
 
-const std::vector<std::string_view>& legacy_keys() {
-  static const std::vector<std::string_view> keys = {
+const legacy_key_patterns& legacy_keys() noexcept {
+  static constexpr legacy_key_patterns keys = {
       "/outputs/rtsp",
       "/outputs/mp4",
       "/cameras/*/sensor",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,8 @@ namespace campush {
 
 /// Keys of the old firmware's other parts, which share its file with RTMP: accepted and ignored. `*` stands for any index.
 /// Source: the files in tests/data/legacy, whose foreign keys are exactly these.
-const std::vector<std::string_view>& legacy_keys();
+using legacy_key_patterns = std::array<std::string_view, 8>;
+const legacy_key_patterns& legacy_keys() noexcept;
 
 /// What strip_legacy_keys() found: which entries of the table, and where the first stands.
 struct ignored_keys {

@@ -45,6 +45,12 @@ std::shared_ptr<multi_session_manager> make_instance() {
 
 }  // namespace
 
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wexit-time-destructors"
+#endif
+
+// Its loop runs until this object is destroyed, so that code which runs there may use no static object that is destroyed before it:
+// clang refuses them in all our libraries, and allows this one.
 std::shared_ptr<multi_session_manager> multi_session_manager::instance() {
   static const std::shared_ptr<multi_session_manager> only = make_instance();
   return only;

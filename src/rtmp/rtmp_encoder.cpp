@@ -232,7 +232,7 @@ bool rtmp_encoder::state::bring_headers_up_to_date() {
 
 /// Null when there is no memory.
 std::shared_ptr<stream_headers> rtmp_encoder::state::make_headers() {
-  static const stream_headers none;
+  const stream_headers none;
   const stream_headers& before = headers ? *headers : none;
   auto next = std::make_shared<stream_headers>();
   next->generation = before.generation + 1;

@@ -130,9 +130,9 @@ result<std::string> variable_value(const std::string& name, const url_template::
 
 }  // namespace
 
-const std::vector<std::string_view>& url_template_variables() {
-  static const std::vector<std::string_view> names = {"camera_id",   "stream_id", "stream_name",
-                                                      "camera_name", "device_id", "hostname"};
+const url_variable_names& url_template_variables() noexcept {
+  static constexpr url_variable_names names = {"camera_id",   "stream_id", "stream_name",
+                                               "camera_name", "device_id", "hostname"};
   return names;
 }
 

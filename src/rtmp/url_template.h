@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -57,6 +58,7 @@ class url_template {
 };
 
 /// The plain variable names that templates know: camera_id, stream_id, stream_name, camera_name, device_id, hostname.
-const std::vector<std::string_view>& url_template_variables();
+using url_variable_names = std::array<std::string_view, 6>;
+const url_variable_names& url_template_variables() noexcept;
 
 }  // namespace campush
