@@ -64,6 +64,8 @@ class byte_stream {
   virtual stream_counters sample() const = 0;
   virtual endpoint local() const = 0;
   virtual endpoint remote() const = 0;
+  /// What protects it, for people: "TLSv1.3 TLS_AES_256_GCM_SHA384, resumed". Empty for plain TCP.
+  virtual std::string security() const { return {}; }
 };
 
 /// Cancels what it stands for when destroyed: the callback does not run any more.
@@ -77,6 +79,9 @@ struct connect_options {
   duration user_timeout = std::chrono::seconds(12);
   /// TCP_NOTSENT_LOWAT: unsent bytes above which the socket is not writable.
   uint32_t notsent_lowat_bytes = 128 * 1024;
+  /// Where the connection leaves from: a local address, an interface (SO_BINDTODEVICE); empty: as the routes say.
+  std::optional<endpoint> bind_address;
+  std::string bind_interface;
 };
 
 /// Waits for connections on one address. Destroying it stops. Thread: loop-thread.

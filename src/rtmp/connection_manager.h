@@ -30,9 +30,13 @@ enum class disconnect_reason : uint8_t {
   queue_critical,
   protocol_violation,
   server_error,
-  bad_url,      ///< the template did not expand this time
-  session_age,  ///< planned re-publish
-  failback,     ///< planned move to the primary
+  bad_url,        ///< the template did not expand this time
+  session_age,    ///< planned re-publish
+  failback,       ///< planned move to the primary
+  clock_wrong,    ///< the wall clock is before this program was built: no certificate, no signature can be judged
+  link_changed,   ///< planned: the local address is gone, or another interface leads to the server now
+  redirected,     ///< planned: the server sent us elsewhere
+  codec_refused,  ///< the server does not take the stream's codec, and there is no fallback
   internal_error,
 };
 const char* reason_name(disconnect_reason reason) noexcept;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "net/link_monitor.h"
+#include "rtmp/capability_store.h"
 #include "rtmp/media_stream.h"
 #include "rtmp/publisher.h"
 #include "rtmp/session_config.h"
@@ -29,6 +31,8 @@ struct session_id {
 struct loop_services {
   event_loop* loop = nullptr;
   publisher_factory* publishers = nullptr;
+  link_monitor* links = nullptr;             ///< null: changes of the local network are noticed by their effects only
+  capability_store* capabilities = nullptr;  ///< null: what servers answer is remembered by the session alone
 };
 
 /// Sums over all sessions, for metrics and status.

@@ -44,6 +44,10 @@ constexpr const char* reason_names[] = {
     "bad_url",
     "session_age",
     "failback",
+    "clock_wrong",
+    "link_changed",
+    "redirected",
+    "codec_refused",
     "internal_error",
 };
 static_assert(std::size(reason_names) == static_cast<size_t>(disconnect_reason::internal_error) + 1);

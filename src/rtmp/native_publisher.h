@@ -10,25 +10,6 @@
 
 namespace campush {
 
-/// The addresses under which servers last answered, for the times when DNS does not.
-/// Shape: at most max_hosts names; the one learned first is forgotten first.
-/// Thread: loop-thread.
-class address_book {
- public:
-  static constexpr size_t max_hosts = 64;
-
-  void remember(const std::string& host, const std::vector<endpoint>& addresses);
-  /// Empty if the host never answered.
-  std::vector<endpoint> recall(const std::string& host, uint16_t port) const;
-
- private:
-  struct entry {
-    std::string host;
-    std::vector<endpoint> addresses;
-  };
-  std::vector<entry> m_entries;
-};
-
 /// Makes native publishers: our own RTMP engine over a byte_stream. One per loop; it outlives what it makes.
 /// Shape: keeps what the publishers of a loop share: the address book, and the room in which one write is put together or one
 ///   read arrives, so that a connection itself stays small.

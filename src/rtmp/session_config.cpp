@@ -50,6 +50,7 @@ bool is_same(const std::vector<url_entry>& left, const std::vector<url_entry>& r
 bool operator==(const session_config& left, const session_config& right) {
   const auto& [camera_id, stream_id, stream_name, camera_name, destination, device_id, url_template, fallback_urls,
                urls, retry, failback, queue, timeouts, chunk_size, max_message_bytes, resume, hevc, max_session_age,
+               backend, tls, bind_address, bind_interface, sign, is_secondary, fallback, adaptive_bitrate, encoder_kbps,
                initial_timestamp_ms] = left;
   return camera_id == right.camera_id && stream_id == right.stream_id && stream_name == right.stream_name &&
          camera_name == right.camera_name && destination == right.destination && device_id == right.device_id &&
@@ -57,7 +58,11 @@ bool operator==(const session_config& left, const session_config& right) {
          is_same(retry, right.retry_policy) && is_same(failback, right.failback) && is_same(queue, right.queue) &&
          is_same(timeouts, right.timeouts) && chunk_size == right.chunk_size &&
          max_message_bytes == right.max_message_bytes && resume == right.resume && hevc == right.hevc &&
-         max_session_age == right.max_session_age && initial_timestamp_ms == right.initial_timestamp_ms;
+         max_session_age == right.max_session_age && backend == right.backend && tls == right.tls &&
+         bind_address == right.bind_address && bind_interface == right.bind_interface && sign == right.sign &&
+         is_secondary == right.is_secondary && fallback == right.fallback &&
+         adaptive_bitrate == right.adaptive_bitrate && encoder_kbps == right.encoder_kbps &&
+         initial_timestamp_ms == right.initial_timestamp_ms;
 }
 
 std::vector<url_entry> effective_urls(const session_config& config) {

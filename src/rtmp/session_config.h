@@ -4,8 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "net/endpoint.h"
+#include "net/tls_options.h"
+#include "rtmp/publisher.h"
 #include "rtmp/retry_policy.h"
 #include "rtmp/send_queue.h"
+#include "rtmp/url_signer.h"
 
 namespace campush {
 
@@ -20,6 +24,25 @@ struct url_entry {
   url_entry(std::string text) : url(std::move(text)) {}
   url_entry(const char* text) : url(text) {}
   url_entry(std::string text, std::string key) : url(std::move(text)), stream_key(std::move(key)) {}
+};
+
+/// What a stream does for a destination that does not take its H.265.
+struct hevc_fallback {
+  enum class kind : uint8_t { none, encoder, stream };
+  kind what = kind::none;  ///< encoder: ask it for H.264; stream: push another stream of the same camera instead
+  uint32_t stream_id = 0;  ///< of that other stream
+  friend bool operator==(const hevc_fallback& left, const hevc_fallback& right) {
+    return left.what == right.what && left.stream_id == right.stream_id;
+  }
+};
+
+/// Follow the network with the encoder's bitrate, beside dropping. Units: kbit/s.
+struct adaptive_bitrate_options {
+  bool enabled = false;
+  uint32_t floor_kbps = 0;  ///< 0: min(configured, max(150, 25 % of configured))
+  friend bool operator==(const adaptive_bitrate_options& left, const adaptive_bitrate_options& right) {
+    return left.enabled == right.enabled && left.floor_kbps == right.floor_kbps;
+  }
 };
 
 struct deadlines {
@@ -50,6 +73,16 @@ struct session_config {
   resume_mode resume = resume_mode::keyframe;
   hevc_mode hevc = hevc_mode::automatic;
   std::chrono::seconds max_session_age{1728000};  ///< 0 = no limit
+  publish_backend backend = publish_backend::native;
+  tls_options tls;
+  std::string bind_address;    ///< numeric; empty: as the routes say
+  std::string bind_interface;  ///< empty: any
+  sign_options sign;
+  /// Does not count where destinations of one encoder disagree: its bitrate, its codec.
+  bool is_secondary = false;
+  hevc_fallback fallback;
+  adaptive_bitrate_options adaptive_bitrate;
+  uint32_t encoder_kbps = 0;  ///< configured bitrate of the stream's encoder; 0: unknown
   /// Test only: where the wire clock of each connection starts.
   uint32_t initial_timestamp_ms = 0;
 

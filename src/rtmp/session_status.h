@@ -70,7 +70,16 @@ struct session_status {
   disconnect_reason last_error_reason = disconnect_reason::none;
   std::chrono::system_clock::time_point last_error_wall{};
 
-  uint32_t rtt_us = 0;            ///< 0 where the kernel does not say
+  uint32_t rtt_us = 0;  ///< 0 where the kernel does not say
+  uint32_t rtt_var_us = 0;
+  uint64_t delivery_rate_bps = 0;    ///< the kernel's estimate; 0 where it does not say
+  uint64_t retransmits = 0;          ///< segments, over all connections
+  uint32_t bitrate_target_kbps = 0;  ///< what adaptive bitrate last asked the encoder for; 0: nothing
+  fixed_text<48> local_address, remote_address;
+  fixed_text<96> security;     ///< byte_stream::security()
+  fixed_text<160> codec_note;  ///< H.265 was refused: by whom, and what is pushed instead
+  bool is_on_fallback = false;
+  uint32_t redirects = 0, link_changes = 0;
   uint64_t latency_us = 0;        ///< capture to acknowledged, smoothed; 0 while unknown
   bool is_acknowledging = false;  ///< TCP acknowledged data within the last 8 s, or nothing waits
   codec_id video_codec = codec_id::none, audio_codec = codec_id::none;

@@ -35,6 +35,8 @@ const char* error_name(error_code code) noexcept {
     case error_code::protocol_violation: return "protocol_violation";
     case error_code::limit_reached: return "limit_reached";
     case error_code::busy: return "busy";
+    case error_code::tls_failed: return "tls_failed";
+    case error_code::clock_wrong: return "clock_wrong";
   }
   return "unknown";
 }

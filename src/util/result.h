@@ -31,6 +31,8 @@ enum class error_code : uint8_t {
   protocol_violation,
   limit_reached,
   busy,
+  tls_failed,
+  clock_wrong,  ///< the wall clock cannot be right: certificates and signatures cannot be judged by it
 };
 
 const char* error_name(error_code code) noexcept;

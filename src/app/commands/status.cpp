@@ -53,7 +53,7 @@ double number_of(const rapidjson::Value& object, const char* name) {
 }
 
 const rapidjson::Value& part_of(const rapidjson::Value& object, const char* name) {
-  static const rapidjson::Value empty(rapidjson::kObjectType);
+  static const rapidjson::Value& empty = *new rapidjson::Value(rapidjson::kObjectType);
   const auto member = object.FindMember(name);
   return member != object.MemberEnd() && member->value.IsObject() ? member->value : empty;
 }
