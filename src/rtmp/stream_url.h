@@ -42,6 +42,8 @@ class stream_url {
   /// The one way a URL is shown (DESIGN 8): user, password and query hidden; the key only if it has at most 16 characters of
   /// [A-Za-z0-9_] and no secret made it, else its first two characters and ***.
   std::string masked() const;
+  /// The same address with another key (a signature was added); what is secret stays so.
+  void replace_key(std::string key) { m_key = secret_text(std::move(key)); }
   void mark_key_secret() noexcept { m_is_key_secret = true; }
   /// Hides host or app as well where one of these values (url_template::expansion::secrets) took part in it.
   void mark_secrets(const std::vector<std::string>& values);

@@ -1,22 +1,19 @@
 #include "rtmp/url_template.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <numeric>
 #include <utility>
+
+#include "rtmp/secret_file.h"
 
 namespace campush {
 
 namespace {
 
 constexpr size_t longest_template = 8192;
-constexpr size_t longest_file_line = 4096;
 constexpr size_t longest_expansion = 65536;
 constexpr std::string_view environment_prefix = "env:", file_prefix = "file:";
 
@@ -70,42 +67,6 @@ bool is_path(std::string_view path) {
 
 bool starts_with(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
-}
-
-struct descriptor {
-  int number;
-  ~descriptor() {
-    if (number >= 0) ::close(number);
-  }
-};
-
-result<std::string> first_line_of(const std::string& path) {
-  // O_NONBLOCK: opening a FIFO must not wait for its writer.
-  const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (file.number < 0) return tl::unexpected(error_from_errno(errno, path));
-  struct stat facts {};
-  if (::fstat(file.number, &facts) != 0) return tl::unexpected(error_from_errno(errno, path));
-  if (!S_ISREG(facts.st_mode)) return fail(error_code::invalid_argument, path + ": not a regular file");
-
-  std::array<char, longest_file_line + 2> bytes;
-  size_t size = 0;
-  while (size < bytes.size()) {
-    const ssize_t count = ::read(file.number, bytes.data() + size, bytes.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return tl::unexpected(error_from_errno(errno, path));
-    if (count == 0) break;
-    size += static_cast<size_t>(count);
-  }
-  std::string_view line(bytes.data(), size);
-  line = line.substr(0, line.find('\n'));
-  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-  std::string text(line);
-  std::fill(bytes.begin(), bytes.end(), '\0');
-  if (text.size() > longest_file_line) {
-    return fail(error_code::too_big, path + ": first line over " + std::to_string(longest_file_line) + " bytes");
-  }
-  if (text.empty()) return fail(error_code::invalid_argument, path + ": first line is empty");
-  return text;
 }
 
 result<std::string> environment_value(const std::string& name) {
@@ -205,7 +166,7 @@ result<std::string> url_template::value_of(const part& wanted, const variables& 
     case part_kind::literal: return wanted.text;
     case part_kind::variable: return variable_value(wanted.text, values);
     case part_kind::environment: return environment_value(wanted.text);
-    case part_kind::file: return first_line_of(wanted.text);
+    case part_kind::file: return first_line_of_secret_file(wanted.text);
   }
   return wanted.text;
 }
