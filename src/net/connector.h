@@ -91,6 +91,7 @@ class connector {
   connector(const connector&) = delete;
   connector& operator=(const connector&) = delete;
 
+  /// Hears that TCP and then TLS begins; resolving begins with the call. May be empty.
   using stage_callback = std::function<void(connect_stage)>;
   using connect_result = tl::expected<std::unique_ptr<byte_stream>, connect_failure>;
   using done_callback = std::function<void(connect_result)>;
@@ -110,6 +111,7 @@ class connector {
   resolver& m_resolver;
   tls_clients m_tls;
   address_book m_known;
+  address_book m_resolved;  ///< what the name service last said, good or not
   dead_addresses m_dead;
 };
 

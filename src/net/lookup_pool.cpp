@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <mutex>
 
@@ -125,7 +126,7 @@ std::shared_ptr<const lookup_answer> lookup_pool::state::answer_of(const std::st
   try {
     return std::make_shared<const lookup_answer>(lookup(host));
   } catch (const std::exception& failure) {
-    return std::make_shared<const lookup_answer>(fail(error_code::name_not_resolved, host + ": " + failure.what()));
+    return std::make_shared<const lookup_answer>(fail(error_code::name_service_failed, host + ": " + failure.what()));
   }
 }
 
@@ -189,7 +190,7 @@ void lookup_pool::ask(const std::string& host, std::shared_ptr<lookup_waiter> wa
   }
   if (refused.empty()) return;
   deliver(refused, std::make_shared<const lookup_answer>(
-                       fail(error_code::name_not_resolved, host + ": no thread for the name service")));
+                       fail(error_code::name_service_failed, host + ": no thread for the name service")));
 }
 
 size_t lookup_pool::workers() const {
@@ -206,6 +207,18 @@ std::shared_ptr<lookup_pool> lookup_pool::of_process() {
   return *pool;
 }
 
+namespace {
+
+/// The name service or this machine is at fault; every other answer condemns the name.
+error_code code_of_lookup(int failure) noexcept {
+  constexpr int failures_of_service[] = {EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_SYSTEM};
+  const auto* const end = std::end(failures_of_service);
+  const bool is_service = std::find(std::begin(failures_of_service), end, failure) != end;
+  return is_service ? error_code::name_service_failed : error_code::name_not_resolved;
+}
+
+}  // namespace
+
 lookup_answer look_up_by_system(const std::string& host) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -213,9 +226,8 @@ lookup_answer look_up_by_system(const std::string& host) {
   hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* found = nullptr;
   const int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (failure == EAI_SYSTEM)
-    return tl::unexpected<error>(error{error_code::name_not_resolved, error_from_errno(errno, host).message});
-  if (failure != 0) return fail(error_code::name_not_resolved, host + ": " + ::gai_strerror(failure));
+  if (failure == EAI_SYSTEM) return fail(code_of_lookup(failure), error_from_errno(errno, host).message);
+  if (failure != 0) return fail(code_of_lookup(failure), host + ": " + ::gai_strerror(failure));
   std::vector<endpoint> addresses;
   for (const addrinfo* entry = found; entry != nullptr && addresses.size() < max_addresses; entry = entry->ai_next) {
     if (entry->ai_family == AF_INET || entry->ai_family == AF_INET6) addresses.push_back(to_endpoint(entry->ai_addr));

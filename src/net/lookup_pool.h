@@ -49,7 +49,7 @@ class lookup_pool {
   const std::shared_ptr<state> m_state;
 };
 
-/// getaddrinfo for TCP, in the system's order (RFC 6724), at most 16 addresses. Errors: name_not_resolved.
+/// getaddrinfo for TCP, in the system's order (RFC 6724), at most 16 addresses. Errors: name_not_resolved, name_service_failed.
 [[nodiscard]] lookup_answer look_up_by_system(const std::string& host);
 
 }  // namespace campush

@@ -201,7 +201,10 @@ class memory_query final : public pending_operation, private simulation::event {
       for (endpoint& address : m_addresses) address.port = m_port;
     }
     const auto done = std::move(m_done);
-    if (m_addresses.empty()) {
+    const memory_host* const asked = m_names.find_host(m_host);
+    if (m_addresses.empty() && asked != nullptr && asked->dns == dns_behaviour::fails) {
+      done(fail(error_code::name_service_failed, m_host + ": Temporary failure in name resolution"));
+    } else if (m_addresses.empty()) {
       done(fail(error_code::name_not_resolved, m_host + ": Name or service not known"));
     } else {
       done(std::move(m_addresses));

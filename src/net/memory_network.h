@@ -13,7 +13,7 @@
 
 namespace campush {
 
-enum class dns_behaviour : uint8_t { answers, no_such_host, silent };
+enum class dns_behaviour : uint8_t { answers, no_such_host, silent, fails };
 
 /// One machine of a simulated network: where it is, how far away, and what is wrong with it. Every field may be
 /// changed at any time and takes effect with the next byte, connect or query.
@@ -87,7 +87,7 @@ class memory_network final : public network {
 };
 
 /// Name service of a memory_network: a host's name gives its addresses as they are when the answer leaves.
-/// Errors: name_not_resolved (unknown name, dns_behaviour::no_such_host). A silent name never answers.
+/// Errors: name_not_resolved (unknown name, dns_behaviour::no_such_host), name_service_failed (fails). A silent name never answers.
 /// Thread: the simulation's.
 class memory_resolver final : public resolver {
  public:

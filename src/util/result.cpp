@@ -37,6 +37,7 @@ const char* error_name(error_code code) noexcept {
     case error_code::busy: return "busy";
     case error_code::tls_failed: return "tls_failed";
     case error_code::clock_wrong: return "clock_wrong";
+    case error_code::name_service_failed: return "name_service_failed";
   }
   return "unknown";
 }

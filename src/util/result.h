@@ -25,14 +25,15 @@ enum class error_code : uint8_t {
   unreachable,
   connection_reset,
   closed_by_peer,
-  name_not_resolved,
+  name_not_resolved,  ///< no such name, or it has no address
   name_in_use,
   access_denied,
   protocol_violation,
   limit_reached,
   busy,
   tls_failed,
-  clock_wrong,  ///< the wall clock cannot be right: certificates and signatures cannot be judged by it
+  clock_wrong,          ///< the wall clock cannot be right: certificates and signatures cannot be judged by it
+  name_service_failed,  ///< the name service cannot answer for now; the name may exist
 };
 
 const char* error_name(error_code code) noexcept;

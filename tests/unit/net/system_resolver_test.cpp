@@ -125,7 +125,7 @@ TEST_F(system_resolver_test, fails_with_the_text_of_the_name_service) {
   const auto throws = ask("throws.example");
   ASSERT_TRUE(run_until_answers(2));
   EXPECT_THAT(m_answers, ElementsAre("none.example: name_not_resolved: none.example: Name or service not known",
-                                     "throws.example: name_not_resolved: throws.example: broken"));
+                                     "throws.example: name_service_failed: throws.example: broken"));
 }
 
 TEST_F(system_resolver_test, delays_no_name_behind_a_silent_one) {
