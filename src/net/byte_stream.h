@@ -93,8 +93,9 @@ class stream_acceptor {
 };
 
 /// Makes streams on one loop: tcp_network (sockets) or memory_network (simulation).
-/// Errors: connect: connection_refused, unreachable, timed_out, …; it has no deadline of its own (the caller's timer
-///   destroys the pending_operation). listen: already_exists (port in use), permission_denied, ….
+/// Errors: connect: connection_refused, unreachable, timed_out, …; not_found (bind_interface or bind_address is not here),
+///   permission_denied (bind_interface on kernels before 5.7); it has no deadline of its own (the caller's timer destroys the
+///   pending_operation). listen: already_exists (port in use), permission_denied, ….
 /// Thread: loop-thread; callbacks come on the loop, never from inside the call.
 class network {
  public:

@@ -30,14 +30,16 @@ bool parse_scope(std::string_view text, uint32_t& scope_id) {
 
 }  // namespace
 
-std::string endpoint::to_string() const {
+std::string endpoint::address_text() const {
   char text[INET6_ADDRSTRLEN] = "?";
   const bool is_ipv6 = address_family == family::ipv6;
   ::inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, address.data(), text, sizeof text);
+  return is_ipv6 && scope_id != 0 ? std::string(text) + "%" + std::to_string(scope_id) : text;
+}
+
+std::string endpoint::to_string() const {
   const std::string port_text = ":" + std::to_string(port);
-  if (!is_ipv6) return text + port_text;
-  const std::string scope = scope_id == 0 ? "" : "%" + std::to_string(scope_id);
-  return "[" + std::string(text) + scope + "]" + port_text;
+  return address_family == family::ipv6 ? "[" + address_text() + "]" + port_text : address_text() + port_text;
 }
 
 result<endpoint> parse_endpoint(std::string_view address, uint16_t port) {

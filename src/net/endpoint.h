@@ -20,6 +20,8 @@ struct endpoint {
 
   /// "127.0.0.1:1935", "[::1]:1935".
   std::string to_string() const;
+  /// Without the port: "127.0.0.1", "::1", "fe80::1%2".
+  std::string address_text() const;
   friend bool operator==(const endpoint& left, const endpoint& right) noexcept {
     return left.address_family == right.address_family && left.address == right.address && left.port == right.port &&
            left.scope_id == right.scope_id;

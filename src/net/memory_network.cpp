@@ -71,6 +71,11 @@ class memory_connect final : public pending_operation, private simulation::event
     done(tl::unexpected<error>(error_from_errno(errno_value, "connect to " + m_remote.to_string())));
   }
   void on_due() override {
+    if (!has_source()) {
+      const auto done = std::move(m_done);
+      return done(fail(error_code::not_found, "connect to " + m_remote.to_string() + ": no local address " +
+                                                  m_options.bind_address->address_text()));
+    }
     memory_host* const far = target();
     if (is_deaf(m_net.local_host()) || (far != nullptr && is_deaf(*far))) {
       m_retry *= 2;
@@ -81,9 +86,24 @@ class memory_connect final : public pending_operation, private simulation::event
     if (acceptor == nullptr || far->refuse_connects) return answer(ECONNREFUSED);
     establish(*far, *acceptor);
   }
+  /// The asked address, else the first of the family, else the first.
+  endpoint source() const noexcept {
+    if (m_options.bind_address) return *m_options.bind_address;
+    const std::vector<endpoint>& own = m_net.local_host().addresses;
+    const auto fits = [this](const endpoint& address) { return address.address_family == m_remote.address_family; };
+    const auto found = std::find_if(own.begin(), own.end(), fits);
+    return found == own.end() ? own.front() : *found;
+  }
+  bool has_source() const noexcept {
+    const std::vector<endpoint>& own = m_net.local_host().addresses;
+    const auto is_source = [this](const endpoint& address) {
+      return is_same_address(address, *m_options.bind_address);
+    };
+    return !m_options.bind_address || std::any_of(own.begin(), own.end(), is_source);
+  }
   void establish(memory_host& far, memory_acceptor& acceptor) {
     const auto connection = std::make_shared<memory_connection>(m_net, m_net.local_host(), far, m_options);
-    endpoint near = m_net.local_host().addresses.front();
+    endpoint near = source();
     near.port = m_net.m_next_port;
     m_net.m_next_port = static_cast<uint16_t>(m_net.m_next_port == UINT16_MAX ? 49152 : m_net.m_next_port + 1);
     connection->set_endpoints(near, m_remote);

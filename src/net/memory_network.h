@@ -40,8 +40,9 @@ class memory_acceptor;
 /// Shape: connect() comes from local_host(). A connection's delay is the sum of both hosts' delays, its rate the lower
 ///   one. Data that cannot be delivered is tried again every 200 ms and fails the connection with timed_out after
 ///   connect_options::user_timeout. close() with unread data, and data that reaches a closed end, reset the other side.
-/// Errors: connect: connection_refused (no listener, refuse_connects), unreachable (no host has the address). listen:
-///   already_exists.
+///   There are no interfaces: bind_interface is ignored.
+/// Errors: connect: connection_refused (no listener, refuse_connects), unreachable (no host has the address), not_found
+///   (bind_address is not the local host's). listen: already_exists.
 /// Thread: the simulation's. It outlives its streams and acceptors.
 class memory_network final : public network {
  public:

@@ -1,5 +1,6 @@
 #include "net/tcp_network.h"
 
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,32 @@ result<std::unique_ptr<fd_watch>> make_socket(asio_event_loop& loop, const endpo
   return fd_watch::make(loop, fd);
 }
 
+/// Where a connection leaves from. A missing interface or address is this machine's matter (not_found), not the peer's.
+result<void> bind_local(int fd, const connect_options& options) {
+  const std::string& interface = options.bind_interface;
+  if (!interface.empty()) {
+    const bool is_name = interface.size() < IFNAMSIZ;
+    const auto size = static_cast<socklen_t>(interface.size());
+    if (!is_name || ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(), size) != 0) {
+      if (!is_name || errno == ENODEV) return fail(error_code::not_found, "no interface " + interface);
+      if (errno == EPERM) {
+        return fail(error_code::permission_denied,
+                    "permission denied: binding to an interface needs CAP_NET_RAW (kernels before 5.7)");
+      }
+      return tl::unexpected<error>(error_from_errno(errno, "bind to interface " + interface));
+    }
+  }
+  if (!options.bind_address) return {};
+  // Without it the kernel would take a port now, and from a smaller choice: one for all peers.
+  set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  endpoint local = *options.bind_address;
+  local.port = 0;
+  const socket_address address(local);
+  if (::bind(fd, address.get(), address.size) == 0) return {};
+  if (errno == EADDRNOTAVAIL) return fail(error_code::not_found, "no local address " + local.address_text());
+  return tl::unexpected<error>(error_from_errno(errno, "bind to local address " + local.address_text()));
+}
+
 class tcp_connect final : public pending_operation, private fd_listener {
  public:
   tcp_connect(asio_event_loop& loop, const endpoint& remote, network::connect_callback done)
@@ -64,6 +91,7 @@ class tcp_connect final : public pending_operation, private fd_listener {
     m_watch = std::move(*made);
     m_watch->set_listener(this);
     apply_options(m_watch->fd(), options);
+    if (auto bound = bind_local(m_watch->fd(), options); !bound) return finish_later(wrap(bound.error(), m_what));
     const socket_address address(m_remote);
     if (::connect(m_watch->fd(), address.get(), address.size) != 0 && errno != EINPROGRESS && errno != EINTR) {
       return finish_later(error_from_errno(errno, m_what));

@@ -111,6 +111,40 @@ TEST_F(tcp_network_ipv4_test, fails_at_once_but_not_inside_the_call_without_a_ro
   EXPECT_THAT(m_failure->message, HasSubstr("connect to 255.255.255.255:1: "));
 }
 
+TEST_F(tcp_network_ipv4_test, leaves_from_the_address_and_the_interface_that_were_asked_for) {
+  m_options.bind_address = parse_endpoint("127.0.0.77", 0).value();
+  m_options.bind_interface = "lo";
+  connect();
+  EXPECT_EQ(m_client.stream->local().address_text(), "127.0.0.77");
+  EXPECT_NE(m_client.stream->local().port, 0);
+}
+
+TEST_F(tcp_network_ipv4_test, says_what_is_missing_of_the_place_to_leave_from) {
+  struct {
+    const char* name;
+    const char* address;
+    const char* interface;
+    const char* wanted;
+  } const rows[] = {
+      {"no such interface", nullptr, "eth987", ": no interface eth987"},
+      {"a name that no interface can have", nullptr, "a-name-of-16-chr", ": no interface a-name-of-16-chr"},
+      {"another machine's address", "192.0.2.7", "", ": no local address 192.0.2.7"},
+  };
+  listen();
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.name);
+    m_failure.reset();
+    m_options = {};
+    if (row.address != nullptr) m_options.bind_address = parse_endpoint(row.address, 0).value();
+    m_options.bind_interface = row.interface;
+    start_connect(m_acceptor->local());
+    EXPECT_FALSE(m_failure) << "never inside the call";
+    ASSERT_TRUE(run_until([&] { return m_failure.has_value(); }));
+    EXPECT_EQ(m_failure->code, error_code::not_found);
+    EXPECT_EQ(m_failure->message, "connect to " + m_acceptor->local().to_string() + row.wanted);
+  }
+}
+
 TEST_F(tcp_network_ipv4_test, forgets_a_connect_that_is_given_up) {
   listen();
   start_connect(m_acceptor->local());

@@ -89,6 +89,23 @@ TEST_F(memory_network_test, calls_an_address_that_no_host_has_unreachable) {
   EXPECT_EQ(m_failure->code, error_code::unreachable);
 }
 
+TEST_F(memory_network_test, leaves_from_the_address_that_was_asked_for) {
+  listen();
+  m_net.local_host().addresses.push_back(parse_endpoint("10.255.255.2", 0).value());
+  m_options.bind_address = parse_endpoint("10.255.255.2", 0).value();
+  start_connect();
+  m_world.run_for(1s);
+  ASSERT_TRUE(m_client.stream);
+  EXPECT_EQ(m_client.stream->local().address_text(), "10.255.255.2");
+
+  m_options.bind_address = parse_endpoint("10.255.255.3", 0).value();
+  start_connect();
+  m_world.run_for(1s);
+  ASSERT_TRUE(m_failure);
+  EXPECT_EQ(m_failure->code, error_code::not_found);
+  EXPECT_THAT(m_failure->message, HasSubstr("no local address 10.255.255.3"));
+}
+
 TEST_F(memory_network_test, never_answers_a_connect_into_a_black_hole_until_it_ends) {
   listen();
   m_host.blackhole_connects = true;
