@@ -15,3 +15,22 @@ target_compile_definitions(campush_boost INTERFACE BOOST_ASIO_SEPARATE_COMPILATI
 
 add_library(campush_rapidjson INTERFACE)
 target_include_directories(campush_rapidjson SYSTEM INTERFACE ${RAPIDJSON_INCLUDE_DIR})
+
+# The second backend (docs/decisions): rtmpt, rtmpe, rtmpte, rtmpts, and "backend": "librtmp". On where header and library are found.
+find_path(LIBRTMP_INCLUDE_DIR librtmp/rtmp.h)
+find_library(LIBRTMP_LIBRARY rtmp)
+if(LIBRTMP_INCLUDE_DIR AND LIBRTMP_LIBRARY)
+  set(librtmp_default ON)
+else()
+  set(librtmp_default OFF)
+endif()
+option(CAMPUSH_WITH_LIBRTMP "Build the librtmp backend (librtmp-dev)" ${librtmp_default})
+if(CAMPUSH_WITH_LIBRTMP AND NOT librtmp_default)
+  message(FATAL_ERROR "CAMPUSH_WITH_LIBRTMP is on, and librtmp/rtmp.h or the library rtmp is missing (Debian: librtmp-dev)")
+endif()
+message(STATUS "librtmp backend: ${CAMPUSH_WITH_LIBRTMP}")
+if(CAMPUSH_WITH_LIBRTMP)
+  add_library(campush_librtmp INTERFACE)
+  target_include_directories(campush_librtmp SYSTEM INTERFACE ${LIBRTMP_INCLUDE_DIR})
+  target_link_libraries(campush_librtmp INTERFACE ${LIBRTMP_LIBRARY})
+endif()

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/byte_stream.h"
+#include "net/fd_watch.h"
+#include "rtmp/librtmp_worker.h"
+
+namespace campush {
+
+class librtmp_pipe;
+
+/// The workers of one loop. A connection that ends leaves its worker here; it is joined when it has ended, so that a blocked thread
+/// holds nobody up.
+/// Thread: loop-thread. Destroying it waits for all workers, whose pipes are closed by then.
+class librtmp_crew {
+ public:
+  explicit librtmp_crew(asio_event_loop& loop);
+  ~librtmp_crew();
+  librtmp_crew(const librtmp_crew&) = delete;
+  librtmp_crew& operator=(const librtmp_crew&) = delete;
+
+  asio_event_loop& loop() noexcept { return m_loop; }
+  /// Errors: limit_reached when there is no thread to be had; `fd` is closed then.
+  [[nodiscard]] result<librtmp_worker*> hire(int fd, const librtmp_worker_options& options, librtmp_pipe& owner);
+  /// The pipe is going.
+  void dismiss(librtmp_worker& worker) noexcept;
+  size_t size() const noexcept { return m_members.size(); }
+
+ private:
+  struct member {
+    std::unique_ptr<librtmp_worker> worker;
+    librtmp_pipe* owner = nullptr;
+  };
+
+  void on_news();
+
+  asio_event_loop& m_loop;
+  std::unique_ptr<loop_wakeup> m_news;
+  std::vector<member> m_members;
+};
+
+/// Why a pipe ended by itself.
+struct librtmp_pipe_end {
+  enum class kind : uint8_t {
+    closed,     ///< the server closed the connection
+    lost,       ///< the transport failed: `code`
+    violation,  ///< the server sent what no server may send: `text`
+    library,    ///< librtmp gave up: `text`
+  };
+  kind why = kind::closed;
+  error_code code = error_code::io_failed;
+  const char* text = "";
+};
+
+/// Hears of one pipe. Never called from inside a call on it. May close the pipe, not destroy it.
+class librtmp_pipe_events {
+ public:
+  virtual ~librtmp_pipe_events() = default;
+  /// The handshake is done: messages may be sent.
+  virtual void on_pipe_open() = 0;
+  /// Chunks of the server, decrypted.
+  virtual void on_pipe_received(byte_view bytes) = 0;
+  /// can_send() is true again, after request_space().
+  virtual void on_pipe_space() = 0;
+  virtual void on_pipe_ended(const librtmp_pipe_end& end) = 0;
+};
+
+struct librtmp_pipe_options {
+  librtmp_worker_options worker;
+};
+
+/// The loop's side of a connection that librtmp speaks on: a transport of ours, a socket pair, the worker at its other end.
+/// Shape: what librtmp writes goes to the transport, and is taken from it only as fast as the transport moves. Of what the server sends
+///   librtmp gets the handshake and nothing else; the rest is for on_pipe_received(). close() ends both; no event comes any more.
+/// Errors: by on_pipe_ended(), once. More than the read allowance (1 MiB, and 64 KiB/s) or a handshake of another version is a
+///   violation.
+/// Thread: loop-thread.
+class librtmp_pipe final : private byte_stream_events, private fd_listener {
+ public:
+  /// Bytes on the way from send() to the transport above which can_send() is false.
+  static constexpr size_t max_in_flight = 64 * 1024;
+
+  librtmp_pipe(librtmp_crew& crew, std::unique_ptr<byte_stream> transport, librtmp_pipe_events& events,
+               const librtmp_pipe_options& options);
+  ~librtmp_pipe() override;
+  librtmp_pipe(const librtmp_pipe&) = delete;
+  librtmp_pipe& operator=(const librtmp_pipe&) = delete;
+
+  /// Starts the handshake. Errors: no descriptors, no thread.
+  [[nodiscard]] result<void> start();
+  void close(bool sends_fin) noexcept;
+
+  void send(librtmp_packet packet);
+  bool can_send() const noexcept { return m_is_open && !m_is_closed && in_flight() < max_in_flight; }
+  /// Asks for on_pipe_space().
+  void request_space() noexcept { m_wants_space = true; }
+  /// Wire bytes of what send() took and the transport has not.
+  size_t in_flight() const noexcept { return static_cast<size_t>(m_given - m_moved); }
+  /// The transport's, with what is in flight as if it were in the kernel's buffer.
+  stream_counters sample() const;
+  const byte_stream& transport() const noexcept { return *m_transport; }
+
+ private:
+  friend class librtmp_crew;
+  static constexpr size_t buffer_bytes = 32 * 1024, max_early_bytes = 64 * 1024;
+
+  void on_readable() override;
+  void on_writable() override;
+  void on_fd_readable() override;
+  void on_worker_news();
+
+  void pump();
+  bool refill();
+  bool is_read_allowed(size_t bytes) noexcept;
+  void take(uint8_t* bytes, size_t size);
+  bool pass_handshake(byte_view bytes);
+  void deliver(uint8_t* bytes, size_t size);
+  void read_last_words();
+  void end(const librtmp_pipe_end& end);
+
+  librtmp_crew& m_crew;
+  const std::unique_ptr<byte_stream> m_transport;
+  librtmp_pipe_events& m_events;
+  const librtmp_pipe_options m_options;
+
+  std::unique_ptr<fd_watch> m_pair;
+  librtmp_worker* m_worker = nullptr;
+  std::optional<arcfour> m_cipher;
+  bool m_is_open = false;
+  bool m_is_closed = false;
+  bool m_is_blocked = false;
+  bool m_wants_space = false;
+
+  std::vector<uint8_t> m_outgoing;  ///< from the pair, for the transport
+  size_t m_outgoing_begin = 0, m_outgoing_end = 0;
+  uint64_t m_given = 0, m_moved = 0;
+
+  std::vector<uint8_t> m_incoming;
+  std::vector<uint8_t> m_early;  ///< behind the handshake, before librtmp has seen it whole
+  size_t m_handshake_left;
+  int64_t m_read_allowance;
+  time_point m_last_read{};
+};
+
+}  // namespace campush
