@@ -1,0 +1,29 @@
+#include "net/tls_tickets.h"
+
+namespace campush {
+
+void tls_tickets::keep(const std::string& server, SSL_SESSION* session) {
+  const int size = i2d_SSL_SESSION(session, nullptr);
+  if (size <= 0 || static_cast<size_t>(size) > max_ticket_bytes) return;
+  if (m_tickets.size() >= max_servers && m_tickets.count(server) == 0) m_tickets.erase(m_tickets.begin());
+  std::vector<uint8_t>& bytes = m_tickets[server];
+  bytes.resize(static_cast<size_t>(size));
+  uint8_t* out = bytes.data();
+  i2d_SSL_SESSION(session, &out);
+}
+
+ssl_session_ptr tls_tickets::take(const std::string& server, std::chrono::system_clock::time_point now) {
+  const auto found = m_tickets.find(server);
+  if (found == m_tickets.end()) return nullptr;
+  const uint8_t* bytes = found->second.data();
+  ssl_session_ptr session(d2i_SSL_SESSION(nullptr, &bytes, static_cast<long>(found->second.size())));
+  time_t seconds = std::chrono::system_clock::to_time_t(now);
+  const X509* judged = session ? SSL_SESSION_get0_peer(session.get()) : nullptr;
+  const bool has_ended = judged != nullptr && X509_cmp_time(X509_get0_notAfter(judged), &seconds) <= 0;
+  if (!session || has_ended || SSL_SESSION_get_protocol_version(session.get()) >= TLS1_3_VERSION)
+    m_tickets.erase(found);
+  if (has_ended) return nullptr;
+  return session;
+}
+
+}  // namespace campush
