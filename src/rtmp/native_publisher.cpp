@@ -52,6 +52,8 @@ disconnect_reason dialogue_reason(dialogue_failure failure) noexcept {
     case dialogue_failure::denied: return disconnect_reason::denied;
     case dialogue_failure::server_error: return disconnect_reason::server_error;
     case dialogue_failure::protocol_violation: return disconnect_reason::protocol_violation;
+    case dialogue_failure::auth_needed: return disconnect_reason::denied;
+    case dialogue_failure::redirected: return disconnect_reason::redirected;
     case dialogue_failure::none: break;
   }
   return disconnect_reason::internal_error;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "rtmp/protocol/command_output.h"
 #include "rtmp/protocol/handshake.h"
+#include "rtmp/protocol/publisher_auth.h"
 
 namespace campush {
 
@@ -12,6 +14,7 @@ namespace {
 
 constexpr size_t max_pending_output = 64 * 1024;
 constexpr size_t max_description_bytes = 200;
+constexpr size_t max_challenge_bytes = 1024;
 
 /// Transaction ids are fixed: one connection publishes one stream once.
 namespace transaction {
@@ -95,6 +98,8 @@ const char* dialogue_failure_name(dialogue_failure failure) noexcept {
     case dialogue_failure::denied: return "denied";
     case dialogue_failure::server_error: return "server_error";
     case dialogue_failure::protocol_violation: return "protocol_violation";
+    case dialogue_failure::auth_needed: return "auth_needed";
+    case dialogue_failure::redirected: return "redirected";
   }
   return "unknown";
 }
@@ -126,11 +131,13 @@ struct client_dialogue::state final : chunk_reader::handler {
   result<void> on_close(const arguments& values);
 
   void send_connect();
-  void on_connected();
+  void on_connected(const arguments& values);
+  void on_reconnect_request(const amf0_value& info);
   void send_publish();
   void call_with_key(const char* command, double id, std::vector<amf0_value> more = {}, uint32_t stream = 0);
   void fail_with(dialogue_failure reason, std::string_view code, std::string_view text);
   void fail_from(dialogue_failure reason, const amf0_value* info, std::string_view fallback);
+  bool is_invitation(const amf0_value& info, std::string_view text);
 
   client_dialogue_options options;
   std::unique_ptr<handshake> shake;  ///< gone once done
@@ -142,6 +149,10 @@ struct client_dialogue::state final : chunk_reader::handler {
   dialogue_failure failure = dialogue_failure::none;
   std::string description;
   std::unique_ptr<error> violation;
+  server_capabilities capabilities;
+  std::string challenge, redirect;
+  std::optional<std::string> reconnect_request;
+  bool is_connected = false;
   uint32_t stream_id = 0;
   bool has_stream = false;
   bool holds_publish = false;
@@ -231,7 +242,7 @@ result<void> client_dialogue::state::on_result(const arguments& values) {
     if (refused != dialogue_failure::none) {
       fail_from(refused, info, "connect was refused");
     } else {
-      on_connected();
+      on_connected(values);
     }
   } else if (values[1].number == transaction::create_stream && phase == dialogue_phase::publish && !has_stream) {
     const double id = values.size() > 3 ? values[3].number : -1;
@@ -272,6 +283,10 @@ result<void> client_dialogue::state::on_status(const arguments& values) {
     if (phase == dialogue_phase::publishing) fail_from(dialogue_failure::closed_by_server, info, "unpublished");
     return {};
   }
+  if (code == "NetConnection.Connect.ReconnectRequest") {
+    on_reconnect_request(*info);
+    return {};
+  }
   const dialogue_failure meaning = meaning_of(info->text("level"), code);
   if (meaning != dialogue_failure::none && phase != dialogue_phase::unpublishing) fail_from(meaning, info, "error");
   return {};
@@ -302,14 +317,17 @@ result<void> client_dialogue::state::on_close(const arguments&) {
 }
 
 void client_dialogue::state::send_connect() {
+  const std::string& query = options.auth_query.reveal();
+  std::vector<amf0_value::property> properties = {{"app", amf0_value::of(append_query(options.app, query))},
+                                                  {"type", amf0_value::of("nonprivate")},
+                                                  {"flashVer", amf0_value::of(options.flash_ver)},
+                                                  {"swfUrl", amf0_value::of(options.tc_url)},
+                                                  {"tcUrl", amf0_value::of(append_query(options.tc_url, query))}};
+  append_offer(properties, options.enhanced);
   output.write_set_chunk_size(options.chunk_size);
-  output.write_command(chunk_stream::command, 0,
-                       {amf0_value::of("connect"), amf0_value::of(transaction::connect),
-                        amf0_value::object({{"app", amf0_value::of(options.app)},
-                                            {"type", amf0_value::of("nonprivate")},
-                                            {"flashVer", amf0_value::of(options.flash_ver)},
-                                            {"swfUrl", amf0_value::of(options.tc_url)},
-                                            {"tcUrl", amf0_value::of(options.tc_url)}})});
+  output.write_command(
+      chunk_stream::command, 0,
+      {amf0_value::of("connect"), amf0_value::of(transaction::connect), amf0_value::object(std::move(properties))});
   phase = dialogue_phase::connect;
 }
 
@@ -321,8 +339,10 @@ void client_dialogue::state::call_with_key(const char* command, double id, std::
   output.write_command(stream == 0 ? chunk_stream::command : chunk_stream::publish, stream, values);
 }
 
-void client_dialogue::state::on_connected() {
+void client_dialogue::state::on_connected(const arguments& values) {
   phase = dialogue_phase::publish;
+  is_connected = true;
+  capabilities = read_capabilities(values);
   call_with_key("releaseStream", transaction::release_stream);
   call_with_key("FCPublish", transaction::fc_publish);
   output.write_command(
@@ -338,7 +358,26 @@ void client_dialogue::state::send_publish() {
 void client_dialogue::state::fail_from(dialogue_failure reason, const amf0_value* info, std::string_view fallback) {
   if (info == nullptr) return fail_with(reason, "", fallback);
   const std::string_view text = info->text("description");
+  if (reason == dialogue_failure::denied && is_invitation(*info, text)) return;
   fail_with(reason, info->text("code"), text.empty() ? fallback : text);
+}
+
+/// A refusal that says how to do better: elsewhere, or with a password.
+bool client_dialogue::state::is_invitation(const amf0_value& info, std::string_view text) {
+  redirect = read_redirect(info, options.stream_key.reveal());
+  if (!redirect.empty()) {
+    fail_with(dialogue_failure::redirected, info.text("code"), text);
+    return true;
+  }
+  if (is_connected || parse_auth_challenge(text).method == auth_method::none) return false;
+  challenge = text.substr(0, max_challenge_bytes);
+  fail_with(dialogue_failure::auth_needed, info.text("code"), "the server asks for a user and a password");
+  return true;
+}
+
+void client_dialogue::state::on_reconnect_request(const amf0_value& info) {
+  const std::string_view tc_url = info.text("tcUrl");
+  if (is_connected && is_plain_address(tc_url)) reconnect_request = std::string(tc_url);
 }
 
 void client_dialogue::state::fail_with(dialogue_failure reason, std::string_view code, std::string_view text) {
@@ -348,6 +387,7 @@ void client_dialogue::state::fail_with(dialogue_failure reason, std::string_view
   if (!code.empty() && !text.empty()) description += ": ";
   description += text;
   hide_parts(description, options.stream_key.reveal());
+  hide_parts(description, options.auth_query.reveal());
   const size_t app_query = options.is_app_secret ? 0 : std::min(options.app.find('?'), options.app.size());
   hide_parts(description, std::string_view(options.app).substr(app_query));
   for (char& each : description) {
@@ -392,6 +432,21 @@ dialogue_failure client_dialogue::failure() const noexcept {
 }
 const std::string& client_dialogue::description() const noexcept {
   return m_state->description;
+}
+bool client_dialogue::is_connected() const noexcept {
+  return m_state->is_connected;
+}
+const server_capabilities& client_dialogue::capabilities() const noexcept {
+  return m_state->capabilities;
+}
+const std::string& client_dialogue::auth_challenge_text() const noexcept {
+  return m_state->challenge;
+}
+const std::string& client_dialogue::redirect_target() const noexcept {
+  return m_state->redirect;
+}
+std::optional<std::string> client_dialogue::take_reconnect_request() {
+  return std::exchange(m_state->reconnect_request, std::nullopt);
 }
 uint32_t client_dialogue::message_stream_id() const noexcept {
   return m_state->stream_id;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "rtmp/protocol/chunk_reader.h"
+#include "rtmp/protocol/enhanced_connect.h"
 #include "util/secret_text.h"
 
 namespace campush {
@@ -16,6 +18,8 @@ enum class dialogue_failure : uint8_t {
   denied,              ///< an explicit refusal: Connect.Rejected, InvalidApp, Publish.Denied, BadAuth, Unauthorized …
   server_error,        ///< any other level "error"
   protocol_violation,  ///< bytes that are not RTMP, or over a limit
+  auth_needed,         ///< connect was refused with a challenge (Adobe, Limelight): auth_challenge_text()
+  redirected,          ///< refused, with another address (SRS's 302): redirect_target()
 };
 const char* dialogue_failure_name(dialogue_failure failure) noexcept;
 
@@ -31,6 +35,9 @@ struct client_dialogue_options {
   uint64_t handshake_seed = 0;
   /// A secret made the app: a server that repeats it is not quoted either.
   bool is_app_secret = false;
+  enhanced_offer enhanced;
+  /// Goes behind app and tcUrl as their query (publisher_auth.h); a server that did not ask is told nothing.
+  secret_text auth_query;
 };
 
 enum class dialogue_phase : uint8_t { idle, handshake, connect, publish, publishing, unpublishing, failed };
@@ -40,11 +47,12 @@ enum class dialogue_phase : uint8_t { idle, handshake, connect, publish, publish
 /// sees a socket or a clock (deadlines belong to the caller).
 /// Shape: start(); feed what arrives to receive(); send pending_output() between media messages, consume_output() what was
 ///   taken. phase() moves idle → handshake → connect → publish → publishing; failed is final and failure(), description() say
-///   why. description() is the server's own text, made printable, at most 200 bytes.
+///   why. description() is the server's own text, made printable, at most 200 bytes; the text of a challenge stands in
+///   auth_challenge_text() alone, for it names the user.
 /// Errors: receive() returns protocol_violation or too_big for bytes no server may send, and phase() is failed; an orderly
 ///   refusal is not an error of receive(): phase() says failed.
 /// Thread: loop-thread.
-/// Source: facts/rtmp 5.1 to 5.6.
+/// Source: facts/rtmp 4 and 5.1 to 5.6.
 class client_dialogue {
  public:
   explicit client_dialogue(client_dialogue_options options);
@@ -60,6 +68,17 @@ class client_dialogue {
   dialogue_phase phase() const noexcept;
   dialogue_failure failure() const noexcept;
   const std::string& description() const noexcept;
+
+  /// connect was answered with a yes, and capabilities() is what the answer said.
+  bool is_connected() const noexcept;
+  const server_capabilities& capabilities() const noexcept;
+  /// After auth_needed: the server's words for parse_auth_challenge(), at most 1 KiB. Not for people.
+  const std::string& auth_challenge_text() const noexcept;
+  /// After redirected: a tcUrl, absolute or relative, never empty.
+  const std::string& redirect_target() const noexcept;
+  /// The latest ReconnectRequest since the last call: its tcUrl (absolute, relative, or empty for the same again). One whose tcUrl
+  /// cannot be an address is ignored.
+  std::optional<std::string> take_reconnect_request();
 
   /// Valid from publishing on: what media messages carry.
   uint32_t message_stream_id() const noexcept;

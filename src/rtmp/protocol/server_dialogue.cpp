@@ -68,6 +68,7 @@ struct server_dialogue::state final : chunk_reader::handler {
   void on_fc_unpublish(const rtmp_message& message, const arguments& values);
   void on_delete_stream(const rtmp_message& message, const arguments& values);
 
+  void refuse_connect(const arguments& call, const dialogue_verdict& verdict);
   void answer(const arguments& call, const char* name, std::vector<amf0_value> more);
   void status_on(uint32_t stream, std::string_view level, std::string_view code, std::string_view description);
   void end_publishing();
@@ -80,6 +81,7 @@ struct server_dialogue::state final : chunk_reader::handler {
   acknowledgement_counter acknowledgements;
 
   std::string app;
+  enhanced_offer offer;
   bool is_connected = false;
   bool closes = false;
   uint32_t streams_made = 0;
@@ -171,27 +173,35 @@ void server_dialogue::state::status_on(uint32_t stream, std::string_view level, 
       {amf0_value::of("onStatus"), amf0_value::of(0.0), amf0_value::null(), status_object(level, code, description)});
 }
 
+void server_dialogue::state::refuse_connect(const arguments& call, const dialogue_verdict& verdict) {
+  closes = closes || verdict.closes;
+  amf0_value information = status_object("error", or_default(verdict.code, "NetConnection.Connect.Rejected"),
+                                         or_default(verdict.description, "Connection rejected."));
+  if (!verdict.redirect.empty()) information.properties.emplace_back("ex", redirect_object(verdict.redirect));
+  answer(call, "_error", {amf0_value::null(), std::move(information)});
+}
+
 void server_dialogue::state::on_connect(const rtmp_message&, const arguments& values) {
   if (is_connected || values.size() < 3 || !values[2].is_object()) return;
   app = values[2].text("app");
-  const dialogue_verdict verdict = events.on_connect(app, values[2].text("tcUrl"));
-  closes = closes || verdict.closes;
-  if (!verdict.is_accepted) {
-    answer(values, "_error",
-           {amf0_value::null(), status_object("error", or_default(verdict.code, "NetConnection.Connect.Rejected"),
-                                              or_default(verdict.description, "Connection rejected."))});
-    return;
+  offer = read_offer(values[2]);
+  if (options.claims.refuses_properties && offer.any()) {
+    return refuse_connect(values, {false, "NetConnection.Connect.Failed", "Connect failed.", true});
   }
+  const dialogue_verdict verdict = events.on_connect(app, values[2].text("tcUrl"));
+  if (!verdict.is_accepted) return refuse_connect(values, verdict);
+  closes = closes || verdict.closes;
   is_connected = true;
   output.write_control(message_type::window_ack_size, options.window_ack_bytes);
   output.write_peer_bandwidth(options.window_ack_bytes, dynamic_limit);
   output.write_set_chunk_size(options.chunk_size);
+  amf0_value properties =
+      amf0_value::object({{"fmsVer", amf0_value::of("FMS/3,0,1,123")}, {"capabilities", amf0_value::of(31.0)}});
   amf0_value information = status_object("status", or_default(verdict.code, "NetConnection.Connect.Success"),
                                          or_default(verdict.description, "Connection succeeded."));
   information.properties.emplace_back("objectEncoding", amf0_value::of(0.0));
-  answer(values, "_result",
-         {amf0_value::object({{"fmsVer", amf0_value::of("FMS/3,0,1,123")}, {"capabilities", amf0_value::of(31.0)}}),
-          std::move(information)});
+  append_claims((options.claims_in_properties ? properties : information).properties, options.claims);
+  answer(values, "_result", {std::move(properties), std::move(information)});
 }
 
 void server_dialogue::state::on_create_stream(const rtmp_message&, const arguments& values) {
@@ -282,12 +292,23 @@ void server_dialogue::consume_output(size_t bytes) noexcept {
 bool server_dialogue::is_publishing() const noexcept {
   return m_state->publish_stream != 0;
 }
+const enhanced_offer& server_dialogue::offer() const noexcept {
+  return m_state->offer;
+}
 bool server_dialogue::should_close() const noexcept {
   return m_state->closes;
 }
 
 void server_dialogue::send_status(std::string_view level, std::string_view code, std::string_view description) {
   m_state->status_on(m_state->status_stream, level, code, description);
+}
+
+void server_dialogue::send_reconnect_request(std::string_view tc_url) {
+  amf0_value information = status_object("status", "NetConnection.Connect.ReconnectRequest", "Please connect again.");
+  if (!tc_url.empty()) information.properties.emplace_back("tcUrl", amf0_value::of(tc_url));
+  m_state->output.write_command(
+      chunk_stream::command, 0,
+      {amf0_value::of("onStatus"), amf0_value::of(0.0), amf0_value::null(), std::move(information)});
 }
 
 void server_dialogue::send_ping(uint32_t time_ms) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "rtmp/protocol/chunk_reader.h"
+#include "rtmp/protocol/enhanced_connect.h"
 
 namespace campush {
 
@@ -14,6 +15,10 @@ struct server_dialogue_options {
   uint64_t handshake_seed = 0;
   /// Acknowledges each half window of the client's. Off for tests of clients that wait: send_acknowledgement() then.
   bool acknowledges = true;
+  /// What the answer to connect says of Enhanced RTMP; with refuses_properties a connect that carries any of it fails.
+  server_capabilities claims;
+  /// The claims stand in the first object of `_result` (properties) instead of the second (information).
+  bool claims_in_properties = false;
 };
 
 /// Answer to a connect or publish request. A refused request carries the code and text of the onStatus or _error.
@@ -22,6 +27,8 @@ struct dialogue_verdict {
   std::string code;  ///< e.g. NetStream.Publish.BadName; empty: the usual one
   std::string description;
   bool closes = false;  ///< the caller should close once pending output is sent
+  /// Of a refused connect: the whole address where the client should go instead (SRS's 302).
+  std::string redirect = {};
 };
 
 /// What a publishing client asks for. All views are borrowed for the call.
@@ -51,10 +58,14 @@ class server_dialogue {
   void consume_output(size_t bytes) noexcept;
 
   bool is_publishing() const noexcept;
+  /// What the client's connect said of Enhanced RTMP.
+  const enhanced_offer& offer() const noexcept;
   /// The verdict asked to close after the output is out.
   bool should_close() const noexcept;
   /// Queues an onStatus on the stream (kick, reconnect tests): level, code, description.
   void send_status(std::string_view level, std::string_view code, std::string_view description);
+  /// Queues NetConnection.Connect.ReconnectRequest; an empty tc_url is left out (the same address again).
+  void send_reconnect_request(std::string_view tc_url);
   /// Queues a user control ping request (facts/rtmp 5.6).
   void send_ping(uint32_t time_ms);
   /// Queues an acknowledgement of everything received, whether due or not.

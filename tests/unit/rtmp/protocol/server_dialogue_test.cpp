@@ -39,10 +39,12 @@ class recording_handler final : public server_dialogue_handler {
 
 /// Both dialogues joined back to back.
 struct joined {
-  joined() : server({}, handler), client(options()) {}
+  explicit joined(const server_dialogue_options& manner = {}, const enhanced_offer& offer = {})
+      : server(manner, handler), client(options(offer)) {}
 
-  static client_dialogue_options options() {
+  static client_dialogue_options options(const enhanced_offer& offer) {
     client_dialogue_options made;
+    made.enhanced = offer;
     made.app = "live";
     made.tc_url = "rtmp://server/live";
     made.stream_key = secret_text("gate");
@@ -365,6 +367,66 @@ TEST(server_dialogue, ends_when_the_client_asks_without_reading) {
   const result<void> outcome = server.receive(bytes);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, error_code::too_big);
+}
+
+TEST(server_dialogue, answers_enhanced_properties_as_configured) {
+  const server_capabilities answers[] = {{},
+                                         {true, true, false, false},
+                                         {true, false, false, false},
+                                         {false, false, true, false},
+                                         {true, true, true, false}};
+  for (const server_capabilities& claims : answers) {
+    for (const bool is_first : {false, true}) {
+      server_dialogue_options manner;
+      manner.claims = claims;
+      manner.claims_in_properties = is_first;
+      joined both(manner, {{"hvc1"}, {}, true});
+      both.client.start();
+      both.pump();
+      EXPECT_EQ(both.client.phase(), dialogue_phase::publishing);
+      EXPECT_EQ(both.client.capabilities(), claims);
+      EXPECT_EQ(both.server.offer().video, std::vector<std::string>{"hvc1"});
+      EXPECT_TRUE(both.server.offer().reconnect);
+    }
+  }
+}
+
+TEST(server_dialogue, refuses_enhanced_properties_as_configured) {
+  server_dialogue_options manner;
+  manner.claims.refuses_properties = true;
+  joined with(manner, {{"hvc1"}, {}, false});
+  with.client.start();
+  with.pump();
+  EXPECT_EQ(with.client.failure(), dialogue_failure::server_error);
+  EXPECT_FALSE(with.client.is_connected());
+  EXPECT_TRUE(with.server.should_close());
+  EXPECT_TRUE(with.handler.log.empty());
+  joined without(manner);
+  without.client.start();
+  without.pump();
+  EXPECT_EQ(without.client.phase(), dialogue_phase::publishing);
+}
+
+TEST(server_dialogue, asks_a_publisher_to_reconnect) {
+  joined both;
+  both.client.start();
+  both.pump();
+  both.server.send_reconnect_request("rtmp://b/live");
+  both.pump();
+  EXPECT_EQ(both.client.take_reconnect_request(), "rtmp://b/live");
+  both.server.send_reconnect_request("");
+  both.pump();
+  EXPECT_EQ(both.client.take_reconnect_request(), "");
+  EXPECT_EQ(both.client.phase(), dialogue_phase::publishing);
+}
+
+TEST(server_dialogue, sends_a_publisher_elsewhere) {
+  joined both;
+  both.handler.connect_verdict = {false, "", "RTMP 302 Redirect", true, "rtmp://b:1936/live/gate"};
+  both.client.start();
+  both.pump();
+  EXPECT_EQ(both.client.failure(), dialogue_failure::redirected);
+  EXPECT_EQ(both.client.redirect_target(), "rtmp://b:1936/live");
 }
 
 }  // namespace
