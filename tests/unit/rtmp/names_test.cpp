@@ -31,7 +31,8 @@ TEST(names, are_those_of_logs_status_and_metrics) {
       names_between(disconnect_reason::none, disconnect_reason::internal_error, &reason_name),
       "none not_started user_request source_stalled source_ended gave_up denied name_in_use dns_failed "
       "connect_refused connect_timeout unreachable tls_failed handshake_timeout closed_by_server connection_reset "
-      "ack_stall queue_critical protocol_violation server_error bad_url session_age failback internal_error");
+      "ack_stall queue_critical protocol_violation server_error bad_url session_age failback clock_wrong link_changed "
+      "redirected codec_refused internal_error");
   EXPECT_EQ(names_between(queue_level::normal, queue_level::critical, &queue_level_name),
             "normal warning high critical");
   EXPECT_EQ(names_between(drop_reason::disposable, drop_reason::not_connected, &drop_reason_name),
