@@ -1,5 +1,7 @@
 #include "rtmp/media_stream.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -41,7 +43,8 @@ struct media_stream::state {
         loop(home),
         options(wanted),
         encoder("campush"),
-        order(wanted.interleave) {
+        order(wanted.interleave),
+        bitrate(fmt::format("cam{}_stream{}", stream.camera_id, stream.stream_id)) {
     wakeup = loop.make_wakeup([this] { drain(); });
     hold_timer = loop.make_timer([this] { release(loop.now()); });
     stall_timer = loop.make_timer([this] { check_stall(); });
@@ -74,6 +77,7 @@ struct media_stream::state {
   std::vector<tag_sink*> sinks;
   int calls_to_sinks = 0;
   std::shared_ptr<stream_control> control;
+  bitrate_votes bitrate;
   std::optional<time_point> keyframe_asked_at;
   bool has_keyframe_come = true;
   time_point last_sign_of_life{};
@@ -287,6 +291,7 @@ void media_stream::remove_sink(tag_sink& sink) noexcept {
 
 void media_stream::set_control(std::shared_ptr<stream_control> control) {
   m_state->control = std::move(control);
+  m_state->bitrate.set_control(m_state->control);
   m_state->keyframe_timer->cancel();
   m_state->keyframe_asked_at.reset();
 }
@@ -311,6 +316,10 @@ bool media_stream::state::ask_for_keyframe() {
   has_keyframe_come = false;
   add(keyframes_asked);
   return true;
+}
+
+bitrate_votes& media_stream::bitrate() noexcept {
+  return m_state->bitrate;
 }
 
 bool media_stream::has_keyframe_on_demand() const noexcept {

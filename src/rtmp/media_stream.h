@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "net/event_loop.h"
+#include "rtmp/bitrate_votes.h"
 #include "rtmp/rtmp_encoder.h"
 #include "util/stream_observer.h"
 
@@ -78,6 +79,8 @@ class media_stream final : public stream_observer {
   /// under way, or, when that has passed already, goes up at the end of the interval. False if the source cannot do it.
   bool request_keyframe();
   bool has_keyframe_on_demand() const noexcept;
+  /// Where the sessions of this stream ask for a bitrate.
+  bitrate_votes& bitrate() noexcept;
 
   stream_state current_state() const noexcept;
   /// Those of the last tag given to the sinks; null before the first.

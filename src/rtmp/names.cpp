@@ -68,6 +68,9 @@ static_assert(std::size(state_names) == static_cast<size_t>(session_state::error
 constexpr const char* phase_names[] = {"none", "resolve", "tcp", "tls", "handshake", "connect", "publish"};
 static_assert(std::size(phase_names) == static_cast<size_t>(connect_phase::publish) + 1);
 
+constexpr const char* bitrate_names[] = {"off", "following", "unsupported", "ignored"};
+static_assert(std::size(bitrate_names) == static_cast<size_t>(bitrate_control::ignored) + 1);
+
 constexpr const char* scheme_names[] = {"rtmp", "rtmps", "rtmpt", "rtmpe", "rtmpte", "rtmpts"};
 static_assert(std::size(scheme_names) == static_cast<size_t>(url_scheme::rtmpts) + 1);
 
@@ -90,6 +93,9 @@ const char* frame_kind_name(frame_kind kind) noexcept {
 }
 const char* state_name(session_state state) noexcept {
   return name_at(state_names, state, 1);
+}
+const char* bitrate_control_name(bitrate_control control) noexcept {
+  return name_at(bitrate_names, control);
 }
 const char* phase_name(connect_phase phase) noexcept {
   return name_at(phase_names, phase);

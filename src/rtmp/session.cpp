@@ -42,6 +42,7 @@ void session::open(const session_config& config, media_stream& stream,
   feed.chunk_size = config.chunk_size;
   m_feed.reset(feed);
   m_sampler = session_sampler(config.timeouts.ack_stall);
+  open_bitrate();
   // ± 10 %: a fleet that was started together must not come back together.
   const auto share = static_cast<int64_t>(stable_hash(config.device_id) % 2001) - 1000;
   m_age_limit = duration(config.max_session_age) + duration(config.max_session_age) * share / 10000;
@@ -55,6 +56,7 @@ void session::open(const session_config& config, media_stream& stream,
 
 void session::close() noexcept {
   if (!is_open()) return;
+  withdraw_bitrate();
   m_stream->remove_sink(*this);
   hold_gop(false);
   m_is_wanted = false;
@@ -76,8 +78,8 @@ void session::close() noexcept {
   m_connects_after_leaving = m_is_break_failback = m_is_blocked = m_is_draining = m_is_stalled = false;
   m_renewal = renewal::none;
   m_held = disconnect_reason::not_started;
-  m_last_audio_at = m_connected_at = m_bitrate_asked_at = m_draining_since = time_point{};
-  m_bytes_before = m_acknowledged_before = m_attempt_count = 0;
+  m_last_audio_at = m_connected_at = m_draining_since = time_point{};
+  m_bytes_before = m_acknowledged_before = m_retransmits_before = m_attempt_count = 0;
 }
 
 std::string session::log_name() const {
@@ -164,6 +166,7 @@ void session::leave(disconnect_reason reason) {
   m_retry_timer->cancel();
   m_sample_timer->cancel();
   if (!apply(session_event::disconnect, reason)) return;
+  withdraw_bitrate();
   m_manager->on_disconnect(reason);
   if (m_main) log_info(log_module::session, "Session {} unpublishes: {}", log_name(), reason_name(reason));
   begin_connection();
@@ -179,6 +182,7 @@ void session::renew() {
   log_info(log_module::session, "Session {} publishes again: {}", log_name(), reason_name(reason));
   m_sample_timer->cancel();
   m_is_break_failback = !is_age;
+  withdraw_bitrate();
   m_manager->on_disconnect(reason);
   begin_connection();
   // Break before make: the server must have let go of the name before it is asked for again.
@@ -207,6 +211,7 @@ void session::on_main_failed(disconnect_reason reason, std::string_view text) {
   m_is_break_failback = false;
   m_sample_timer->cancel();
   if (m_probe) retire(std::move(m_probe));
+  withdraw_bitrate();
   begin_connection();
   if (m_main) retire(std::move(m_main));
   m_manager->on_disconnect(reason);

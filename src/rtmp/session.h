@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "rtmp/bitrate_controller.h"
 #include "rtmp/media_stream.h"
 #include "rtmp/session_feed.h"
 #include "rtmp/session_link.h"
@@ -115,6 +116,13 @@ class session final : public tag_sink, private session_link_events {
   void hold_gop(bool is_wanted);
   std::string log_name() const;
 
+  // session_bitrate.cpp: what is asked of the encoder
+  void open_bitrate();
+  void adapt_bitrate(time_point now);
+  void report_bitrate(const bitrate_votes& votes);
+  void withdraw_bitrate() noexcept;
+  void lower_bitrate_for_size(time_point now);
+
   // session_report.cpp: status
   void describe_config();
   void describe_connection();
@@ -151,6 +159,9 @@ class session final : public tag_sink, private session_link_events {
   // Media of the present connection.
   session_feed m_feed;
   session_sampler m_sampler;
+  bitrate_controller m_bitrate;
+  bool m_is_bitrate_reported = false;
+  uint32_t m_lowered_kbps = 0;  ///< for the size of pictures, where the bitrate does not follow the network
   /// Frames that came without a connection: for good, and since the last keyframe, which a replay may still bring.
   std::array<uint64_t, frame_kind_count> m_missed{}, m_maybe_missed{};
   bool m_is_blocked = false;
@@ -159,7 +170,7 @@ class session final : public tag_sink, private session_link_events {
   disconnect_reason m_held = disconnect_reason::not_started;
   time_point m_last_audio_at{}, m_connected_at{}, m_time_accounted{}, m_bitrate_asked_at{}, m_draining_since{};
   duration m_age_limit{};
-  uint64_t m_bytes_before = 0, m_acknowledged_before = 0, m_samples = 0;
+  uint64_t m_bytes_before = 0, m_acknowledged_before = 0, m_retransmits_before = 0, m_samples = 0;
   rate_counter m_too_big, m_refused_moves;
 };
 

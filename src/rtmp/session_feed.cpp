@@ -23,6 +23,7 @@ void session_feed::reset(const options& chosen) {
   m_options = chosen;
   m_queue.reset(chosen.limits, chosen.dialect);
   m_frames_sent = {};
+  m_offered_video = m_offered_audio = 0;
 }
 
 void session_feed::start(time_point zero, time_point now, duration grace) {
@@ -41,6 +42,7 @@ void session_feed::stop() noexcept {
 
 session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_ptr<const stream_headers>& headers,
                                          time_point now) {
+  (tag->is_video_track() ? m_offered_video : m_offered_audio) += tag->payload_bytes(m_options.dialect);
   if (!m_is_started || tag->dts < m_zero) {
     m_queue.count_drop(*tag, drop_reason::before_start);
     return verdict::dropped;

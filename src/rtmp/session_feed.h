@@ -46,6 +46,9 @@ class session_feed {
   send_queue& queue() noexcept { return m_queue; }
   const send_queue& queue() const noexcept { return m_queue; }
   video_dialect dialect() const noexcept { return m_options.dialect; }
+  /// Payload of all that was pushed since reset(), whatever became of it: what the encoder makes.
+  uint64_t offered_video_bytes() const noexcept { return m_offered_video; }
+  uint64_t offered_audio_bytes() const noexcept { return m_offered_audio; }
   const std::array<uint64_t, frame_kind_count>& frames_sent() const noexcept { return m_frames_sent; }
 
  private:
@@ -76,6 +79,7 @@ class session_feed {
   time_point m_zero{};
   bool m_is_started = false;
   std::array<uint64_t, frame_kind_count> m_frames_sent{};
+  uint64_t m_offered_video = 0, m_offered_audio = 0;
 };
 
 }  // namespace campush

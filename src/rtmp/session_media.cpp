@@ -11,7 +11,6 @@ namespace {
 constexpr duration silent_after = std::chrono::seconds(4);
 constexpr duration drain_at_most = std::chrono::seconds(10);
 constexpr duration least_grace = std::chrono::seconds(5);
-constexpr duration bitrate_asked_every = std::chrono::seconds(10);
 /// A keyframe that does not come is asked for again every 2 s.
 constexpr uint64_t samples_between_requests = 10;
 
@@ -78,6 +77,7 @@ void session::on_start_tag(const stream_headers& headers) {
 void session::start_feed(const flv_tag& first, time_point now) {
   const duration grace = std::max<duration>(least_grace, 10 * std::chrono::microseconds(m_sampler.rtt_us()));
   m_feed.start(first.dts, now, grace);
+  m_bitrate.begin(now, grace);
 }
 
 bool session::is_gop_usable() const noexcept {
@@ -111,10 +111,7 @@ void session::on_too_big(const flv_tag& tag, time_point now) {
                              bytes, m_config.max_message_bytes));
   log_warn(log_module::session, "{}: {} ({} times)", log_name(), m_status.last_error.view(), count);
   publish_status();
-  if (!m_control || now - m_bitrate_asked_at < bitrate_asked_every) return;
-  m_bitrate_asked_at = now;
-  const uint64_t kbps = m_sampler.bitrate_current_bps() / 1000 * 3 / 4;
-  if (kbps > 0) m_control->set_bitrate(static_cast<uint32_t>(std::min<uint64_t>(kbps, UINT32_MAX)));
+  lower_bitrate_for_size(now);
 }
 
 void session::flush() {
@@ -157,6 +154,7 @@ void session::on_sample() {
   m_feed.queue().set_kernel_unsent(m_sampler.unsent_bytes(), m_sampler.drain_rate());
   if (m_sampler.is_healthy() && m_feed.is_started()) m_manager->on_healthy();
   if (!check_liveness(now)) return;
+  adapt_bitrate(now);
   check_plans(now);
   publish_status();
   check_drained();

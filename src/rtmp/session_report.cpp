@@ -41,6 +41,7 @@ void session::count_connection_bytes() {
   if (!m_main->is_published()) return;
   m_bytes_before += m_sampler.written_bytes();
   m_acknowledged_before += m_sampler.acknowledged_bytes();
+  m_retransmits_before += m_sampler.retransmits();
   m_sampler = session_sampler(m_config.timeouts.ack_stall);
 }
 
@@ -80,6 +81,10 @@ void session::publish_status() {
   m_status.failback_at = m_status.is_failback_waiting ? now + m_manager->failback_in() : time_point{};
   m_status.failback_attempts = m_manager->failback_attempts();
   m_status.rtt_us = m_sampler.rtt_us();
+  m_status.rtt_var_us = m_sampler.rtt_var_us();
+  m_status.delivery_rate_bps = m_sampler.delivery_rate_bps();
+  m_status.retransmits = m_retransmits_before + m_sampler.retransmits();
+  m_status.bitrate_target_kbps = m_stream->bitrate().asked_kbps();
   m_status.latency_us = m_sampler.latency_us();
   m_status.is_acknowledging = m_status.state == session_state::connected && m_sampler.is_acknowledging();
   if (const auto headers = m_stream->headers()) {

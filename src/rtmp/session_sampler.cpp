@@ -23,9 +23,16 @@ void session_sampler::begin(time_point now, const stream_counters& counters) noe
   m_begin = m_last_progress = now;
   m_offset = m_written = counters.bytes_written;
   m_acknowledged = minus(counters.bytes_written, counters.unacked_bytes.value_or(0));
-  m_rtt_us = counters.rtt_us.value_or(0);
+  take_kernel_truth(counters);
   m_points[0] = {now, m_written, minus(m_written, counters.unsent_bytes.value_or(0)), 0};
   m_point_count = 1;
+}
+
+void session_sampler::take_kernel_truth(const stream_counters& counters) noexcept {
+  m_rtt_us = counters.rtt_us.value_or(m_rtt_us);
+  m_rtt_var_us = counters.rtt_var_us.value_or(m_rtt_var_us);
+  m_delivery_rate = counters.delivery_rate_bps.value_or(m_delivery_rate);
+  m_retransmits = counters.retransmits.value_or(m_retransmits);
 }
 
 void session_sampler::on_sent(size_t wire_bytes, time_point capture_time, bool is_picture) noexcept {
@@ -42,7 +49,7 @@ void session_sampler::sample(time_point now, const stream_counters& counters, bo
                              bool is_drained) noexcept {
   m_written = counters.bytes_written;
   m_unsent = counters.unsent_bytes.value_or(0);
-  if (counters.rtt_us) m_rtt_us = *counters.rtt_us;
+  take_kernel_truth(counters);
   const uint64_t in_kernel = counters.unacked_bytes.value_or(0);
   const uint64_t acknowledged = minus(m_written, in_kernel);
   const bool is_waiting = has_waiting_data || in_kernel > 0;

@@ -43,6 +43,11 @@ class session_sampler {
   uint64_t acknowledged_bytes() const noexcept { return m_acknowledged; }
   uint64_t latency_us() const noexcept { return m_latency_us; }
   uint32_t rtt_us() const noexcept { return m_rtt_us; }
+  uint32_t rtt_var_us() const noexcept { return m_rtt_var_us; }
+  /// The kernel's estimate of what the path carries; 0 while unknown. Where the source sends less than that, it is of a burst.
+  uint64_t delivery_rate_bps() const noexcept { return m_delivery_rate; }
+  /// Segments that this connection sent more than once.
+  uint64_t retransmits() const noexcept { return m_retransmits; }
   double frames_per_second() const noexcept { return m_frames_per_second; }
 
  private:
@@ -56,6 +61,7 @@ class session_sampler {
   };
   static constexpr size_t history = 6, max_marks = 128;
 
+  void take_kernel_truth(const stream_counters& counters) noexcept;
   void update_rates(time_point now) noexcept;
   void update_latency(time_point now) noexcept;
 
@@ -66,8 +72,9 @@ class session_sampler {
   size_t m_first_mark = 0, m_mark_count = 0;
   uint64_t m_offset = 0, m_frames = 0;
   uint64_t m_written = 0, m_acknowledged = 0, m_unsent = 0, m_drain_rate = 0;
-  uint64_t m_bitrate_current = 0, m_bitrate_average = 0, m_bitrate_peak = 0, m_latency_us = 0;
-  uint32_t m_rtt_us = 0;
+  uint64_t m_bitrate_current = 0, m_bitrate_average = 0, m_bitrate_peak = 0, m_latency_us = 0, m_delivery_rate = 0,
+           m_retransmits = 0;
+  uint32_t m_rtt_us = 0, m_rtt_var_us = 0;
   double m_frames_per_second = 0;
   time_point m_begin{}, m_last_progress{}, m_last_acknowledged{};
   bool m_is_stalled = false, m_is_healthy = false;

@@ -14,6 +14,10 @@ enum class connect_phase : uint8_t { none, resolve, tcp, tls, handshake, connect
 const char* state_name(session_state state) noexcept;
 const char* phase_name(connect_phase phase) noexcept;
 
+/// How the encoder follows the network: not at all, as it is asked, it cannot, it was asked and does something else.
+enum class bitrate_control : uint8_t { off, following, unsupported, ignored };
+const char* bitrate_control_name(bitrate_control control) noexcept;
+
 /// Text of bounded size, cut at whole UTF-8 characters: status must not allocate.
 template <size_t Capacity>
 class fixed_text {
@@ -74,7 +78,8 @@ struct session_status {
   uint32_t rtt_var_us = 0;
   uint64_t delivery_rate_bps = 0;    ///< the kernel's estimate; 0 where it does not say
   uint64_t retransmits = 0;          ///< segments, over all connections
-  uint32_t bitrate_target_kbps = 0;  ///< what adaptive bitrate last asked the encoder for; 0: nothing
+  uint32_t bitrate_target_kbps = 0;  ///< what the encoder was last asked for by its destinations; 0: nothing
+  bitrate_control adaptive_bitrate = bitrate_control::off;
   fixed_text<48> local_address, remote_address;
   fixed_text<96> security;     ///< byte_stream::security()
   fixed_text<160> codec_note;  ///< H.265 was refused: by whom, and what is pushed instead

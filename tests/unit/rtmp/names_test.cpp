@@ -38,6 +38,8 @@ TEST(names, are_those_of_logs_status_and_metrics) {
   EXPECT_EQ(names_between(drop_reason::disposable, drop_reason::not_connected, &drop_reason_name),
             "disposable congestion broken_reference flush too_big before_start not_connected");
   EXPECT_EQ(names_between(frame_kind::key, frame_kind::audio, &frame_kind_name), "key inter disposable audio");
+  EXPECT_EQ(names_between(bitrate_control::off, bitrate_control::ignored, &bitrate_control_name),
+            "off following unsupported ignored");
   EXPECT_EQ(names_between(video_dialect::legacy, video_dialect::legacy12, &dialect_name), "legacy enhanced legacy12");
   EXPECT_EQ(names_between(url_scheme::rtmp, url_scheme::rtmpts, &scheme_name), "rtmp rtmps rtmpt rtmpe rtmpte rtmpts");
 }

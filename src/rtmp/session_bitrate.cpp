@@ -1,0 +1,71 @@
+#include <algorithm>
+
+#include "rtmp/session.h"
+#include "util/log.h"
+
+namespace campush {
+
+namespace {
+
+constexpr duration bitrate_asked_every = std::chrono::seconds(10);
+
+}  // namespace
+
+void session::open_bitrate() {
+  const bool is_wanted = m_config.adaptive_bitrate.enabled && !m_config.is_secondary;
+  m_bitrate = bitrate_controller({is_wanted ? m_config.encoder_kbps : 0, m_config.adaptive_bitrate.floor_kbps});
+  m_is_bitrate_reported = false;
+  m_lowered_kbps = 0;
+  m_bitrate_asked_at = time_point{};
+  if (is_wanted && !m_bitrate.is_enabled()) {
+    log_warn(log_module::session,
+             "{}: adaptive_bitrate needs to know the encoder's bitrate; only drops follow the network", log_name());
+  }
+}
+
+void session::adapt_bitrate(time_point now) {
+  if (!m_bitrate.is_enabled() || !m_feed.is_started()) return;
+  bitrate_votes& votes = m_stream->bitrate();
+  bitrate_sample seen;
+  seen.queue_delay = m_feed.queue().queue_delay();
+  seen.rtt = std::chrono::microseconds(m_sampler.rtt_us());
+  seen.accepted_bytes = m_sampler.written_bytes() + m_main->output().pending_bytes() + m_feed.queue().queued_bytes();
+  seen.acknowledged_bytes = m_sampler.acknowledged_bytes();
+  seen.offered_video_bytes = m_feed.offered_video_bytes();
+  seen.offered_audio_bytes = m_feed.offered_audio_bytes();
+  seen.asked_kbps = votes.asked_kbps();
+  const bool was_obeyed = m_bitrate.is_obeyed();
+  m_bitrate.sample(now, seen);
+  // It may have been restarted, and with that forgotten what it was told.
+  if (was_obeyed && !m_bitrate.is_obeyed()) votes.repeat();
+  report_bitrate(votes);
+  votes.vote(this, {m_bitrate.target_kbps(), m_bitrate.floor_kbps(), m_bitrate.ceiling_kbps()}, now);
+}
+
+void session::report_bitrate(const bitrate_votes& votes) {
+  m_status.adaptive_bitrate = votes.is_unsupported()   ? bitrate_control::unsupported
+                              : !m_bitrate.is_obeyed() ? bitrate_control::ignored
+                                                       : bitrate_control::following;
+  if (m_status.adaptive_bitrate != bitrate_control::ignored || m_is_bitrate_reported) return;
+  m_is_bitrate_reported = true;
+  log_warn(log_module::session, "{}: the encoder was asked for {} kbit/s and makes more", log_name(),
+           votes.asked_kbps());
+}
+
+void session::withdraw_bitrate() noexcept {
+  m_lowered_kbps = 0;
+  if (m_stream != nullptr) m_stream->bitrate().withdraw(this, m_loop.now());
+}
+
+void session::lower_bitrate_for_size(time_point now) {
+  if (m_config.is_secondary || now - m_bitrate_asked_at < bitrate_asked_every) return;
+  m_bitrate_asked_at = now;
+  const auto kbps =
+      static_cast<uint32_t>(std::min<uint64_t>(m_sampler.bitrate_current_bps() / 1000 * 3 / 4, UINT32_MAX));
+  if (kbps == 0) return;
+  if (m_bitrate.is_enabled()) return m_bitrate.lower_ceiling(kbps);
+  m_lowered_kbps = m_lowered_kbps == 0 ? kbps : std::min(m_lowered_kbps, kbps);
+  m_stream->bitrate().vote(this, {m_lowered_kbps, 0, m_config.encoder_kbps}, now);
+}
+
+}  // namespace campush
