@@ -20,7 +20,10 @@ One JSON file, `system_config.json`. This page is made from
 - The `rtmp` section at the top holds defaults. The one of a camera overrides it key by key, and the one of a stream overrides both.
   An address that stands nearer to the stream replaces those above it.
 - Two enabled destinations must not push to the same address, fallback addresses included.
-- What is valid but not in this build (sources, `rtmps` and its relatives, `librtmp`, `tls`, `adaptive_bitrate`) loads with a warning.
+- What is valid but not in this build (sources; without CAMPUSH_WITH_LIBRTMP the backend `librtmp` and the schemes rtmpt, rtmpe, rtmpte
+  and rtmpts) loads with a warning.
+- Files of `tls` and `sign` that are not there yet, or cannot be used, are a warning in `campush run` (they may still come) and an error in
+  `campush check`.
 - Keys of the old firmware's other parts (`sensor`, `features`, `outputs.rtsp`, `outputs.mp4`) are ignored, with one warning that
   lists them; `outputs.rtmp` is read as `rtmp`. A file with only an `rtmp` section stands for camera 0 with a vendor source.
 - An unknown section at the top is ignored with a warning; an unknown key inside a section is an error.
@@ -30,7 +33,8 @@ One JSON file, `system_config.json`. This page is made from
 # Section of the page, definition of the schema.
 SECTIONS = (("system", "system"), ("rtmp", "rtmp"), ("An entry of `rtmp.urls`", "keyed_url"), ("cameras[]", "camera"),
             ("cameras[].streams[]", "stream"), ("source, of a camera or a stream", "source"),
-            ("audio, of a camera or a stream", "audio"), ("encoder, of a stream", "encoder"), ("http", "http"))
+            ("audio, of a camera or a stream", "audio"), ("encoder, of a stream", "encoder"),
+            ("fallback, of a stream", "fallback"), ("http", "http"))
 
 
 def resolved(schema, root):
@@ -76,7 +80,7 @@ def rows(properties, root, prefix=""):
         what = " ".join(filter(None, (allowed(schema, root), schema.get("unit"))))
         yield f"| `{prefix}{key}` | {what} | {default(schema)} | {text} |"
         if "properties" in schema and not prefix and "additionalProperties" in schema and key in (
-                "log", "retry", "failback", "queue", "adaptive_bitrate"):
+                "log", "retry", "failback", "queue", "adaptive_bitrate", "tls", "sign"):
             yield from rows(schema["properties"], root, f"{key}.")
 
 

@@ -51,7 +51,12 @@ void log_refusal(const result<void>& outcome) {
 }  // namespace
 
 io_lane::io_lane()
-    : streams(loop), names(loop), publishers(loop, streams, names), thread([this] {
+    : streams(loop),
+      names(loop),
+      ways(loop, streams, names),
+      native(loop, streams, names),
+      publishers(native, loop, ways),
+      thread([this] {
         pthread_setname_np(pthread_self(), "io");
         loop.run();
       }) {}
@@ -153,6 +158,7 @@ result<void> agent::reload() {
     return tl::unexpected(loaded.error());
   }
   for (const std::string& warning : loaded->warnings) log_warn(log_module::config, "{}", warning);
+  for (const std::string& problem : loaded->file_problems) log_warn(log_module::config, "{}", problem);
   apply(std::move(*loaded));
   ++m_reloads;
   return {};

@@ -61,8 +61,9 @@ struct camera_draft {
   located node;
   camera_config config;
   located source, audio;
-  std::vector<located> rtmp;       ///< sections above the streams, the farthest first
-  std::set<std::string> reported;  ///< source pointers already warned of
+  std::vector<located> rtmp;              ///< sections above the streams, the farthest first
+  std::map<uint32_t, located> fallbacks;  ///< by stream_id
+  std::set<std::string> reported;         ///< source pointers already warned of
 };
 
 result<void> refuse_name(const load_context& context, const located& section) {
@@ -106,6 +107,7 @@ result<void> add_stream(const load_context& context, camera_draft& camera, const
   if (const located encoder = node.child("encoder")) apply_section(stream.encoder, *encoder.value);
   if (camera.config.enabled) warn_of_missing_audio(context, audio ? audio : camera.audio, stream);
   if (auto loaded = load_sessions(context, camera.config, stream, camera.rtmp, rtmp); !loaded) return loaded;
+  if (const located fallback = node.child("fallback")) camera.fallbacks[stream.stream_id] = fallback;
   camera.config.streams.push_back(std::move(stream));
   return {};
 }
@@ -163,6 +165,10 @@ result<void> load_camera(const load_context& context, const located& node, uint3
   const located streams = node.child("streams");
   auto loaded = streams ? load_streams(context, camera, streams) : load_default_streams(context, camera);
   if (!loaded) return loaded;
+  for (const auto& [stream_id, node_of_stream] : camera.fallbacks) {
+    loaded = load_fallback(context, camera.config, stream_id, node_of_stream);
+    if (!loaded) return loaded;
+  }
   context.config.cameras.push_back(std::move(camera.config));
   return {};
 }

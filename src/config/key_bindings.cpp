@@ -63,6 +63,10 @@ std::vector<std::string> texts(const json_value& list) {
   return values;
 }
 
+std::vector<std::string> text_or_texts(const json_value& value) {
+  return value.IsString() ? std::vector<std::string>{words(value)} : texts(value);
+}
+
 std::vector<url_entry> addresses(const json_value& list) {
   std::vector<url_entry> entries;
   if (!list.IsArray()) return entries;
@@ -81,6 +85,11 @@ std::vector<url_entry> addresses(const json_value& list) {
 
 constexpr named_word<log_target> log_target_names[] = {
     {"console", log_target::console}, {"file", log_target::file}, {"syslog", log_target::syslog}};
+constexpr named_word<publish_backend> backend_names[] = {{"native", publish_backend::native},
+                                                         {"librtmp", publish_backend::librtmp}};
+constexpr named_word<tls_version> tls_version_names[] = {{"1.2", tls_version::v1_2}, {"1.3", tls_version::v1_3}};
+constexpr named_word<sign_type> sign_names[] = {
+    {"none", sign_type::none}, {"aliyun", sign_type::aliyun}, {"tencent", sign_type::tencent}};
 constexpr named_word<resume_mode> resume_names[] = {{"keyframe", resume_mode::keyframe},
                                                     {"gop_cache", resume_mode::gop_cache}};
 constexpr named_word<hevc_mode> hevc_names[] = {{"auto", hevc_mode::automatic},
@@ -158,7 +167,7 @@ constexpr key_binding<session_draft> rtmp_keys[] = {
     {"failback/enabled", [](auto& to, const json_value& v) { to.config.failback.enabled = flag(v); }},
     {"failback/after_s", [](auto& to, const json_value& v) { to.config.failback.after = seconds(v); }},
     {"chunk_size", [](auto& to, const json_value& v) { to.config.chunk_size = number32(v); }},
-    {"backend", [](auto& to, const json_value& v) { to.backend = words(v); }},
+    {"backend", [](auto& to, const json_value& v) { to.config.backend = choice(backend_names, v); }},
     {"resume", [](auto& to, const json_value& v) { to.config.resume = choice(resume_names, v); }},
     {"hevc_mode", [](auto& to, const json_value& v) { to.config.hevc = choice(hevc_names, v); }},
     {"max_message_bytes", [](auto& to, const json_value& v) { to.config.max_message_bytes = number32(v); }},
@@ -169,8 +178,23 @@ constexpr key_binding<session_draft> rtmp_keys[] = {
     {"queue/high_ms", [](auto& to, const json_value& v) { to.config.queue.high_time = milliseconds(v); }},
     {"queue/flush_ms", [](auto& to, const json_value& v) { to.config.queue.flush_time = milliseconds(v); }},
     {"queue/critical_bytes", [](auto& to, const json_value& v) { to.config.queue.critical_bytes = number64(v); }},
-    {"adaptive_bitrate/enabled", [](auto& to, const json_value& v) { to.is_bitrate_adaptive = flag(v); }},
-    {"tls", [](auto& to, const json_value& v) { to.has_tls_options = v.IsObject() && !v.ObjectEmpty(); }},
+    {"adaptive_bitrate/enabled", [](auto& to, const json_value& v) { to.config.adaptive_bitrate.enabled = flag(v); }},
+    {"adaptive_bitrate/min_bitrate",
+     [](auto& to, const json_value& v) { to.config.adaptive_bitrate.floor_kbps = number32(v); }},
+    {"secondary", [](auto& to, const json_value& v) { to.config.is_secondary = flag(v); }},
+    {"bind_address", [](auto& to, const json_value& v) { to.config.bind_address = words(v); }},
+    {"bind_interface", [](auto& to, const json_value& v) { to.config.bind_interface = words(v); }},
+    {"tls/ca_file", [](auto& to, const json_value& v) { to.config.tls.ca_file = words(v); }},
+    {"tls/ca_path", [](auto& to, const json_value& v) { to.config.tls.ca_path = words(v); }},
+    {"tls/pin_sha256", [](auto& to, const json_value& v) { to.config.tls.pin_sha256 = text_or_texts(v); }},
+    {"tls/client_cert", [](auto& to, const json_value& v) { to.config.tls.client_cert = words(v); }},
+    {"tls/client_key", [](auto& to, const json_value& v) { to.config.tls.client_key = words(v); }},
+    {"tls/min_version",
+     [](auto& to, const json_value& v) { to.config.tls.min_version = choice(tls_version_names, v); }},
+    {"tls/insecure", [](auto& to, const json_value& v) { to.config.tls.insecure = flag(v); }},
+    {"sign/type", [](auto& to, const json_value& v) { to.config.sign.type = choice(sign_names, v); }},
+    {"sign/key_file", [](auto& to, const json_value& v) { to.config.sign.key_file = words(v); }},
+    {"sign/ttl_s", [](auto& to, const json_value& v) { to.config.sign.ttl = seconds(v); }},
 };
 
 constexpr key_binding<source_config> source_keys[] = {

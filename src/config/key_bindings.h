@@ -8,13 +8,10 @@
 
 namespace campush {
 
-/// One session while its sections are laid over each other: what session_config holds, and what this build only reports.
+/// One session while its sections are laid over each other.
 struct session_draft {
   session_config config;
   bool is_enabled = true;
-  bool is_bitrate_adaptive = false;
-  bool has_tls_options = false;
-  std::string backend = "native";
 };
 
 // Each function lays the keys that stand in `section` over `target` and leaves the others as they are. The tables behind them are the

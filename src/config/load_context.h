@@ -40,6 +40,8 @@ struct load_context {
 
   /// Adds a line to config.warnings; after 64 only that there are more.
   void warn(std::string_view pointer, std::string_view message) const;
+  /// The same for config.file_problems; several sessions that inherit one mistake make one line.
+  void note_file_problem(std::string_view pointer, std::string_view message) const;
   std::string resolve_path(std::string_view path) const;
   tl::unexpected<error> refuse(std::string_view pointer, std::string_view message) const {
     return tl::unexpected(document.error_at(pointer, message));
@@ -56,6 +58,10 @@ struct load_context {
 [[nodiscard]] result<void> load_sessions(const load_context& context, const camera_config& camera,
                                          const stream_config& stream, const std::vector<located>& defaults,
                                          const located& own);
+
+/// Reads `fallback` of a stream, once all streams and sessions of its camera are there.
+[[nodiscard]] result<void> load_fallback(const load_context& context, const camera_config& camera, uint32_t stream_id,
+                                         const located& node);
 
 /// True when the addresses that `sections` give (nearest last) name the stream, so that two streams may use them.
 bool addresses_tell_streams_apart(const std::vector<located>& sections);

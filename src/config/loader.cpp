@@ -159,6 +159,13 @@ void load_context::warn(std::string_view pointer, std::string_view message) cons
   config.warnings.push_back(document.line_at(pointer, message));
 }
 
+void load_context::note_file_problem(std::string_view pointer, std::string_view message) const {
+  std::string line = document.line_at(pointer, message);
+  std::vector<std::string>& lines = config.file_problems;
+  if (lines.size() >= max_warnings || std::find(lines.begin(), lines.end(), line) != lines.end()) return;
+  lines.push_back(std::move(line));
+}
+
 std::string load_context::resolve_path(std::string_view path) const {
   return anchor_path(path, base_dir);
 }

@@ -5,11 +5,19 @@
 #include "config/addresses.h"
 #include "config/key_bindings.h"
 #include "config/load_context.h"
+#include "config/session_files.h"
+#include "net/endpoint.h"
 #include "rtmp/session_target.h"
 
 namespace campush {
 
 namespace {
+
+#ifdef CAMPUSH_WITH_LIBRTMP
+constexpr bool has_librtmp = true;
+#else
+constexpr bool has_librtmp = false;
+#endif
 
 struct built_scheme {
   url_scheme scheme;
@@ -17,8 +25,8 @@ struct built_scheme {
 };
 /// What this build can push with; the others are valid and reported.
 constexpr built_scheme schemes_of_this_build[] = {
-    {url_scheme::rtmp, true},   {url_scheme::rtmps, false},  {url_scheme::rtmpt, false},
-    {url_scheme::rtmpe, false}, {url_scheme::rtmpte, false}, {url_scheme::rtmpts, false},
+    {url_scheme::rtmp, true},         {url_scheme::rtmps, true},         {url_scheme::rtmpt, has_librtmp},
+    {url_scheme::rtmpe, has_librtmp}, {url_scheme::rtmpte, has_librtmp}, {url_scheme::rtmpts, has_librtmp},
 };
 
 bool is_in_this_build(url_scheme scheme) {
@@ -44,6 +52,11 @@ struct layered_rtmp {
     for (const auto& member : section.value->GetObject()) {
       const std::string key(text_of(member.name));
       origins[key] = section.child(key).pointer;
+      if (!member.value.IsObject()) continue;
+      for (const auto& inner : member.value.GetObject()) {
+        const std::string name(text_of(inner.name));
+        origins[key + "/" + name] = section.child(key).child(name).pointer;
+      }
     }
   }
   std::string origin(std::string_view key) const {
@@ -109,8 +122,9 @@ result<void> check_addresses(const load_context& context, const layered_rtmp& rt
       return context.refuse(pointer, fmt::format("{} ({})", url.error().message, instance_name(config)));
     }
     if (!is_in_this_build(url->scheme())) {
-      context.warn(pointer, fmt::format("{} is not in this build: {} is reported, not pushed there",
-                                        scheme_name(url->scheme()), instance_name(config)));
+      context.warn(pointer,
+                   fmt::format("{} is not in this build (CAMPUSH_WITH_LIBRTMP): {} is reported, not pushed there",
+                               scheme_name(url->scheme()), instance_name(config)));
     }
     const address_user user{instance_name(config), pointer};
     const auto [first, is_new] = context.users.emplace(destination_of(*url), user);
@@ -151,25 +165,66 @@ result<void> check_order(const load_context& context, const layered_rtmp& rtmp) 
   return {};
 }
 
-void warn_of_missing_features(const load_context& context, const layered_rtmp& rtmp) {
-  const session_draft& draft = rtmp.draft;
-  const std::string name = instance_name(draft.config);
-  if (draft.backend != "native") {
-    context.warn(rtmp.origin("backend"),
-                 fmt::format("backend {} is not in this build: {} uses the native one", draft.backend, name));
+struct needed_key {
+  const char* key;
+  bool (*is_given)(const session_config& config);
+  const char* needed;
+  bool (*is_needed_given)(const session_config& config);
+};
+/// Keys that make no sense alone.
+constexpr needed_key needed_keys[] = {
+    {"tls/client_cert", [](const session_config& c) { return !c.tls.client_cert.empty(); }, "client_key",
+     [](const session_config& c) { return !c.tls.client_key.empty(); }},
+    {"tls/client_key", [](const session_config& c) { return !c.tls.client_key.empty(); }, "client_cert",
+     [](const session_config& c) { return !c.tls.client_cert.empty(); }},
+    {"sign/type", [](const session_config& c) { return c.sign.type != sign_type::none; }, "key_file",
+     [](const session_config& c) { return !c.sign.key_file.empty(); }},
+};
+
+result<void> check_link(const load_context& context, const layered_rtmp& rtmp) {
+  const session_config& config = rtmp.draft.config;
+  for (const needed_key& entry : needed_keys) {
+    if (!entry.is_given(config) || entry.is_needed_given(config)) continue;
+    return context.refuse(rtmp.origin(entry.key), fmt::format("needs the key \"{}\" beside it", entry.needed));
   }
-  if (draft.is_bitrate_adaptive) {
-    context.warn(rtmp.origin("adaptive_bitrate"),
-                 fmt::format("adaptive_bitrate is not in this build: {} keeps its bitrate", name));
+  // Without the zone: its interface may come later.
+  const std::string& bound = config.bind_address;
+  if (!bound.empty() && !parse_endpoint(std::string_view(bound).substr(0, bound.find('%')), 0)) {
+    return context.refuse(rtmp.origin("bind_address"),
+                          fmt::format("found \"{}\", allowed: a numeric IPv4 or IPv6 address", printable(bound)));
   }
-  if (draft.has_tls_options) {
-    context.warn(rtmp.origin("tls"), fmt::format("tls is not in this build: its options do nothing for {}", name));
+  return {};
+}
+
+void anchor_files(session_config& config, const load_context& context) {
+  tls_options& tls = config.tls;
+  for (std::string* path : {&tls.ca_file, &tls.ca_path, &tls.client_cert, &tls.client_key, &config.sign.key_file}) {
+    *path = context.resolve_path(*path);
+  }
+}
+
+void report_link(const load_context& context, layered_rtmp& rtmp) {
+  session_config& config = rtmp.draft.config;
+  const std::string name = instance_name(config);
+  if (config.backend == publish_backend::librtmp && !has_librtmp) {
+    context.warn(
+        rtmp.origin("backend"),
+        fmt::format("backend librtmp is not in this build (CAMPUSH_WITH_LIBRTMP): {} uses the native one", name));
+    config.backend = publish_backend::native;
+  }
+  if (config.tls.insecure) {
+    context.warn(rtmp.origin("tls/insecure"),
+                 fmt::format("{} trusts any certificate: whoever is in between can read and change its stream", name));
+  }
+  for (const file_problem& problem : find_file_problems(config)) {
+    context.note_file_problem(rtmp.origin(problem.key), problem.cause.message);
   }
 }
 
 result<void> add_session(const load_context& context, layered_rtmp rtmp, const located& place) {
   session_config& config = rtmp.draft.config;
   if (auto checked = check_order(context, rtmp); !checked) return checked;
+  if (auto checked = check_link(context, rtmp); !checked) return checked;
   if (!rtmp.draft.is_enabled) return {};
   if (effective_urls(config).empty()) {
     if (place) return context.refuse(place.pointer, "no address: neither urls nor url_template here or above");
@@ -179,8 +234,9 @@ result<void> add_session(const load_context& context, layered_rtmp rtmp, const l
   }
   if (auto checked = check_templates(context, rtmp); !checked) return checked;
   anchor_templates(config, context.base_dir);
+  anchor_files(config, context);
   if (auto checked = check_addresses(context, rtmp); !checked) return checked;
-  warn_of_missing_features(context, rtmp);
+  report_link(context, rtmp);
   context.config.sessions.push_back(config);
   return {};
 }
@@ -206,6 +262,7 @@ result<void> load_sessions(const load_context& context, const camera_config& cam
     config.camera_name = camera.name;
     config.stream_id = stream.stream_id;
     config.stream_name = stream.name;
+    config.encoder_kbps = stream.encoder.bitrate_kbps;
     config.device_id = context.config.system.device_id;
     const auto [first, is_new] = places.emplace(config.destination, destination.pointer);
     if (!is_new) {

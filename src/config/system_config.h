@@ -24,14 +24,15 @@ struct system_options {
 /// Shape: `cameras` holds enabled and disabled cameras in the order of the file, without their disabled streams. `sessions` holds one
 ///   entry for every enabled camera × enabled stream × enabled destination, in that order; templates are still templates (they are
 ///   expanded at each attempt), but their {file:PATH} and all other paths are no longer relative to the config file. `warnings`
-///   are lines for people ("FILE:LINE:COL: /pointer: …"), at most 65, without secrets.
+///   are lines for people ("FILE:LINE:COL: /pointer: …"), at most 65, without secrets; `file_problems` are such lines of files that
+///   cannot be used now and may still come (CAs, client certificates, secrets of signatures).
 /// Thread: a value type.
 struct system_config {
   system_options system;
   std::vector<camera_config> cameras;
   std::vector<session_config> sessions;
   http_options http;
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings, file_problems;
 };
 
 }  // namespace campush

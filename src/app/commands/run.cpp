@@ -72,6 +72,7 @@ int run_command(const run_options& options) {
   log_info(log_module::app, "campush {} starts with {}", version_text, path);
   if (!folder->warning.empty()) log_warn(log_module::app, "{}", folder->warning);
   for (const std::string& warning : config->warnings) log_warn(log_module::config, "{}", warning);
+  for (const std::string& problem : config->file_problems) log_warn(log_module::config, "{}", problem);
 
   agent program(loop, path);
   bool is_stopping = false;

@@ -217,7 +217,7 @@ TEST(loader_mistakes, shows_no_secret_in_warnings) {
   const system_config config =
       loaded(R"({"rtmp://a/live/s3cr3tK3y": 1, "cameras": [{"source": {"type": "file", "video": "v"}, "streams": [
     {"rtmp": {"urls": ["rtmps://u:s3cr3tK3y@a/live/k?s3cr3tK3y", "rtmps://a/live/k?s3cr3tK3y"]}}]}]})");
-  EXPECT_GE(config.warnings.size(), 3u);
+  EXPECT_GE(config.warnings.size(), 2u);
   for (const std::string& warning : config.warnings) EXPECT_EQ(warning.find("s3cr3tK3y"), std::string::npos) << warning;
 }
 

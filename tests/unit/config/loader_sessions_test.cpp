@@ -113,30 +113,43 @@ TEST(loader_sessions, reads_secrets_from_files_beside_the_config) {
   EXPECT_EQ(urls->front().masked().find("k3y-from-file"), std::string::npos) << urls->front().masked();
 }
 
+#ifndef CAMPUSH_WITH_LIBRTMP
 TEST(loader_sessions, reports_what_this_build_cannot_push_and_keeps_the_session) {
   const struct {
     const char* name;
     const char* rtmp;
     const char* expected;
   } cases[] = {
-      {"rtmps", R"({"urls": ["rtmps://a/live/k"]})", "/urls/0: rtmps is not in this build"},
-      {"backup only", R"({"urls": ["rtmp://a/live/k", "rtmpt://a/live/k"]})", "/urls/1: rtmpt is not in this build"},
+      {"tunnelled", R"({"urls": ["rtmpt://a/live/k"]})", "/urls/0: rtmpt is not in this build (CAMPUSH_WITH_LIBRTMP)"},
+      {"backup only", R"({"urls": ["rtmps://a/live/k", "rtmpte://a/live/k"]})",
+       "/urls/1: rtmpte is not in this build (CAMPUSH_WITH_LIBRTMP)"},
       {"backend", R"({"urls": ["rtmp://a/live/k"], "backend": "librtmp"})",
-       "/backend: backend librtmp is not in this build"},
-      {"tls", R"({"urls": ["rtmp://a/live/k"], "tls": {"ca_file": "x"}})", "/tls: tls is not in this build"},
-      {"adaptive", R"({"urls": ["rtmp://a/live/k"], "adaptive_bitrate": {"enabled": true}})",
-       "/adaptive_bitrate: adaptive_bitrate is not in this build"},
-      {"twice", R"({"urls": ["rtmp://a/live/k", "rtmp://A:1935/live/k"]})",
-       "/urls/1: cam0_stream0/default has this address twice"},
-      {"nowhere", "null", ""},
+       "/backend: backend librtmp is not in this build (CAMPUSH_WITH_LIBRTMP): cam0_stream0/default uses the native "
+       "one"},
   };
   for (const auto& c : cases) {
-    if (*c.expected == '\0') continue;
     const system_config config = loaded(with_rtmp(c.rtmp));
-    EXPECT_EQ(config.sessions.size(), 1u) << c.name;
+    ASSERT_EQ(config.sessions.size(), 1u) << c.name;
+    EXPECT_EQ(config.sessions[0].backend, publish_backend::native) << c.name;
     ASSERT_EQ(config.warnings.size(), 1u) << c.name;
     EXPECT_NE(config.warnings[0].find(c.expected), std::string::npos) << config.warnings[0];
   }
+}
+#else
+TEST(loader_sessions, takes_the_backend_and_the_schemes_of_librtmp) {
+  const system_config config = loaded(with_rtmp(
+      R"({"urls": ["rtmp://a/live/k", "rtmpt://a/live/k", "rtmpe://a/live/k", "rtmpte://a/live/k", "rtmpts://a/live/k"],
+          "backend": "librtmp"})"));
+  EXPECT_EQ(config.warnings, std::vector<std::string>{});
+  EXPECT_EQ(config.sessions.at(0).backend, publish_backend::librtmp);
+}
+#endif
+
+TEST(loader_sessions, warns_of_an_address_that_stands_twice_in_a_list) {
+  const system_config config = loaded(with_rtmp(R"({"urls": ["rtmp://a/live/k", "rtmp://A:1935/live/k"]})"));
+  EXPECT_EQ(config.sessions.size(), 1u);
+  ASSERT_EQ(config.warnings.size(), 1u);
+  EXPECT_NE(config.warnings[0].find("/urls/1: cam0_stream0/default has this address twice"), std::string::npos);
 }
 
 TEST(loader_sessions, warns_of_a_stream_that_is_pushed_nowhere) {

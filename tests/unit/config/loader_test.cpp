@@ -30,6 +30,7 @@ TEST(loader, loads_the_example_of_the_design) {
   ASSERT_EQ(config.sessions.size(), 1u);
   session_config expected;
   expected.camera_name = "gate";
+  expected.encoder_kbps = 4000;
   expected.device_id = "cam-7f31";
   expected.url_template = "rtmp://server/live/cam{camera_id}_{stream_name}";
   expected.fallback_urls = {"rtmp://server2/live/cam{camera_id}_{stream_name}"};
@@ -119,6 +120,19 @@ TEST(loader, brings_every_value_of_rtmp_to_its_field) {
   expected.resume = resume_mode::gop_cache;
   expected.hevc = hevc_mode::legacy12;
   expected.max_session_age = std::chrono::seconds(1000);
+  expected.is_secondary = true;
+  expected.adaptive_bitrate = {true, 333};
+  expected.encoder_kbps = 700;
+  expected.bind_address = "192.0.2.7";
+  expected.bind_interface = "wwan0";
+  expected.tls.ca_file = CAMPUSH_TEST_DATA "/config/ca.pem";
+  expected.tls.ca_path = CAMPUSH_TEST_DATA "/config/cas";
+  expected.tls.pin_sha256 = {"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="};
+  expected.tls.client_cert = CAMPUSH_TEST_DATA "/config/our.crt";
+  expected.tls.client_key = CAMPUSH_TEST_DATA "/config/our.key";
+  expected.tls.min_version = tls_version::v1_3;
+  expected.tls.insecure = true;
+  expected.sign = {sign_type::tencent, CAMPUSH_TEST_DATA "/config/key", std::chrono::seconds(61)};
   EXPECT_TRUE(config.sessions[0] == expected);
 }
 
@@ -149,8 +163,8 @@ TEST(loader, loads_a_file_with_nothing_in_it) {
 }
 
 TEST(loader, loads_what_a_device_ships_and_the_examples) {
-  for (const char* name :
-       {"system_config.json", "examples/one_file.json", "examples/two_cameras.json", "examples/fan_out.json"}) {
+  for (const char* name : {"system_config.json", "examples/one_file.json", "examples/two_cameras.json",
+                           "examples/fan_out.json", "examples/secure_cloud.json"}) {
     const auto config = load_system_config(std::string(CAMPUSH_ETC "/") + name);
     EXPECT_TRUE(config) << config.error().message;
   }

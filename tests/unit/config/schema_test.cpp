@@ -118,8 +118,7 @@ void expect_defaults_are_those_of(const char* section, bool (*is_same)(const Tar
 
 TEST(schema, states_the_defaults_of_the_code) {
   expect_defaults_are_those_of<session_draft>("rtmp", [](const session_draft& a, const session_draft& b) {
-    return a.config == b.config && a.is_enabled == b.is_enabled && a.backend == b.backend &&
-           a.is_bitrate_adaptive == b.is_bitrate_adaptive;
+    return a.config == b.config && a.is_enabled == b.is_enabled;
   });
   expect_defaults_are_those_of<http_options>("http",
                                              [](const http_options& a, const http_options& b) { return a == b; });
