@@ -11,6 +11,7 @@
 #include "net/tcp_network.h"
 #include "rtmp/multi_session_manager.h"
 #include "rtmp/native_publisher.h"
+#include "rtmp/publisher_switch.h"
 #include "server/http_server.h"
 
 namespace campush {
@@ -23,7 +24,9 @@ struct io_lane {
   asio_event_loop loop;
   tcp_network streams;
   system_resolver names;
-  native_publisher_factory publishers;
+  connector ways;
+  native_publisher_factory native;
+  publisher_switch publishers;
   std::thread thread;
 };
 

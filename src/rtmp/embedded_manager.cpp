@@ -6,6 +6,7 @@
 #include "net/tcp_network.h"
 #include "rtmp/multi_session_manager.h"
 #include "rtmp/native_publisher.h"
+#include "rtmp/publisher_switch.h"
 #include "util/log.h"
 
 namespace campush {
@@ -27,7 +28,9 @@ class embedded_manager {
   asio_event_loop m_loop;
   tcp_network m_network{m_loop};
   system_resolver m_names{m_loop};
-  native_publisher_factory m_publishers{m_loop, m_network, m_names};
+  connector m_ways{m_loop, m_network, m_names};
+  native_publisher_factory m_native{m_loop, m_network, m_names};
+  publisher_switch m_publishers{m_native, m_loop, m_ways};
   std::unique_ptr<multi_session_manager> m_manager = std::make_unique<multi_session_manager>(
       std::vector<loop_services>{{&m_loop, &m_publishers}}, media_stream_options{});
   std::thread m_thread;

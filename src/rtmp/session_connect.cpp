@@ -34,6 +34,7 @@ result<std::unique_ptr<session_link>> session::make_link(size_t url_index) {
   if (!url) return tl::unexpected<error>(std::move(url.error()));
   publish_target target;
   target.url = std::move(*url);
+  target.backend = m_config.backend;
   target.chunk_size = m_config.chunk_size;
   target.resolve_timeout = m_config.timeouts.resolve;
   target.tcp_timeout = m_config.timeouts.tcp;
