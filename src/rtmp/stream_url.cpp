@@ -235,6 +235,41 @@ void stream_url::make_tc_url(std::string_view scheme_as_typed) {
   m_tc_url.assign(scheme_as_typed).append("://").append(authority()).append("/").append(m_app);
 }
 
+/// A reference against tc_url(): RFC 3986 5.2 without dot segments, which no server sends.
+std::string stream_url::resolve(std::string_view reference) const {
+  if (reference.find("://") < reference.find_first_of("/?")) return std::string(reference);
+  const std::string scheme = scheme_name(m_scheme);
+  if (reference.substr(0, 2) == "//") return scheme + ":" + std::string(reference);
+  std::string text = scheme + "://" + authority();
+  if (reference.front() == '/') return text.append(reference);
+  std::string_view path = std::string_view(m_app).substr(0, m_app.find('?'));
+  if (reference.front() != '?') path = path.substr(0, path.rfind('/') + 1);
+  return text.append("/").append(path).append(reference);
+}
+
+result<stream_url> stream_url::redirected(std::string_view tc_url) const {
+  if (tc_url.empty()) return *this;
+  auto target = parse(resolve(tc_url), m_key.reveal());
+  if (!target) return tl::unexpected<error>(wrap(std::move(target.error()), "redirect"));
+  if (target->m_scheme != m_scheme) {
+    return fail(error_code::access_denied, std::string("redirect: from ") + scheme_name(m_scheme) + " to " +
+                                               scheme_name(target->m_scheme) + ", only the same scheme is followed");
+  }
+  if (target->m_has_user) return fail(error_code::invalid_argument, "redirect: the address holds a user name");
+  const bool is_same_host =
+      target->m_port == m_port && std::equal(m_host.begin(), m_host.end(), target->m_host.begin(), target->m_host.end(),
+                                             [](char a, char b) { return lower(a) == lower(b); });
+  target->m_is_key_secret = m_is_key_secret;
+  target->m_is_app_secret = m_is_app_secret;
+  if (!is_same_host) return target;
+  target->m_is_host_secret = m_is_host_secret;
+  target->m_user = m_user;
+  target->m_password = m_password;
+  target->m_has_user = m_has_user;
+  target->m_has_password = m_has_password;
+  return target;
+}
+
 secret_text stream_url::full() const {
   const size_t scheme_end = m_tc_url.find("://");
   std::string text = scheme_end == std::string::npos ? std::string() : m_tc_url.substr(0, scheme_end + 3);

@@ -37,6 +37,11 @@ class stream_url {
   const secret_text& password() const noexcept { return m_password; }
   bool is_tls() const noexcept { return m_scheme == url_scheme::rtmps || m_scheme == url_scheme::rtmpts; }
 
+  /// Where a server sends its publisher (ReconnectRequest, SRS's 302): the same key at another address. `tc_url` is absolute or relative to
+  /// tc_url(); empty means the same again. User and password go along only to the same host and port.
+  /// Errors: invalid_argument (no address, or one with a user name), access_denied (another scheme: the security level would change).
+  [[nodiscard]] result<stream_url> redirected(std::string_view tc_url) const;
+
   /// The whole address again, secrets and all, to compare destinations and for `campush urls --show-secrets`.
   secret_text full() const;
   /// The one way a URL is shown (DESIGN 8): user, password and query hidden; the key only if it has at most 16 characters of
@@ -60,6 +65,7 @@ class stream_url {
   [[nodiscard]] const char* take_app(std::string_view path);
   void make_tc_url(std::string_view scheme_as_typed);
   std::string authority() const;
+  std::string resolve(std::string_view reference) const;
   static result<stream_url> parse_all(std::string_view url, const std::string_view* stream_key);
 
   url_scheme m_scheme = url_scheme::rtmp;

@@ -255,5 +255,51 @@ TEST(stream_url, compares_whole_addresses) {
   EXPECT_FALSE(url("rtmp://u:1@h/live/a") == url("rtmp://u:2@h/live/a"));
 }
 
+TEST(stream_url, is_redirected_within_its_scheme_with_its_key) {
+  const struct {
+    const char* name;
+    const char* url;
+    const char* tc_url;
+    const char* full;  ///< null: refused
+  } rows[] = {
+      {"the same again", "rtmp://a/live/k?q=1", "", "rtmp://a/live/k?q=1"},
+      {"absolute", "rtmp://a/live/k?q=1", "rtmp://b:1936/app2", "rtmp://b:1936/app2/k?q=1"},
+      {"absolute with a query", "rtmp://a/live/k", "rtmp://b/app2?vhost=c", "rtmp://b/app2?vhost=c/k"},
+      {"absolute with a slash at its end", "rtmp://a/live/k", "rtmp://b/app2/", "rtmp://b/app2/k"},
+      {"ipv6", "rtmp://a/live/k", "rtmp://[::1]/live", "rtmp://[::1]/live/k"},
+      {"another host", "rtmps://a:444/live/k", "//b/live", "rtmps://b/live/k"},
+      {"another app", "rtmp://a:1936/live/k", "/other/inst", "rtmp://a:1936/other/inst/k"},
+      {"a relative path", "rtmp://a/live/one/k", "two", "rtmp://a/live/two/k"},
+      {"a query only", "rtmp://a/live?x=1/k", "?x=2", "rtmp://a/live?x=2/k"},
+      {"an address in a query is none", "rtmp://a/live/k", "/app?from=rtmp://x/y", "rtmp://a/app?from=rtmp://x/y/k"},
+      {"user stays on the same host", "rtmp://u:p@a/live/k", "/other", "rtmp://u:p@a/other/k"},
+      {"also if it is spelled otherwise", "rtmp://u:p@a/live/k", "rtmp://A:1935/x", "rtmp://u:p@A:1935/x/k"},
+      {"user does not go to another host", "rtmp://u:p@a/live/k", "rtmp://b/live", "rtmp://b/live/k"},
+      {"nor to another port", "rtmp://u:p@a/live/k", "rtmp://a:1936/live", "rtmp://a:1936/live/k"},
+      {"never out of TLS", "rtmps://a/live/k", "rtmp://a/live", nullptr},
+      {"nor into it", "rtmp://a/live/k", "rtmps://a/live", nullptr},
+      {"no foreign user", "rtmp://a/live/k", "rtmp://u:p@b/live", nullptr},
+      {"no other protocol", "rtmp://a/live/k", "http://b/live", nullptr},
+      {"no app", "rtmp://a/live/k", "rtmp://b", nullptr},
+      {"control bytes", "rtmp://a/live/k", "rtmp://b/li\nve", nullptr},
+  };
+  for (const auto& row : rows) {
+    const auto url = stream_url::parse(row.url);
+    ASSERT_TRUE(url.has_value()) << row.name;
+    const auto target = url->redirected(row.tc_url);
+    ASSERT_EQ(target.has_value(), row.full != nullptr) << row.name;
+    if (target) EXPECT_EQ(target->full().reveal(), row.full) << row.name;
+  }
+}
+
+TEST(stream_url, hides_after_a_redirect_what_was_hidden_before) {
+  auto url = stream_url::parse("rtmp://u:p@secrethost/live/plainkey?q=1");
+  ASSERT_TRUE(url.has_value());
+  url->mark_secrets({"secrethost"});
+  url->mark_key_secret();
+  EXPECT_EQ(url->redirected("/other")->masked(), "rtmp://***@***/other/pl***?***");
+  EXPECT_EQ(url->redirected("rtmp://b/other")->masked(), "rtmp://b/other/pl***?***");
+}
+
 }  // namespace
 }  // namespace campush
