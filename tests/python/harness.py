@@ -23,6 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 CAMPUSH = os.environ.get("CAMPUSH", "")
 CAMPUSH_SINK = os.environ.get("CAMPUSH_SINK", "")
+# What rtmp addresses are spoken with; empty: the default.
+BACKEND = os.environ.get("CAMPUSH_BACKEND", "")
 NGINX_RTMP_MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 IS_CI = os.environ.get("CI") == "true"
 IS_ROOT = os.geteuid() == 0
@@ -212,7 +214,10 @@ QUICK = {"max_retry_attempts": 0, "retry": {"initial_delay_s": 0.2, "max_delay_s
 
 
 def config_of(cameras, rtmp=None, **more):
-    return {"system": {"device_id": "test", "state_dir": "state", "log_level": "debug"}, "rtmp": rtmp or QUICK, "cameras": cameras,
+    rtmp = {**(rtmp or QUICK)}
+    if BACKEND:
+        rtmp.setdefault("backend", BACKEND)
+    return {"system": {"device_id": "test", "state_dir": "state", "log_level": "debug"}, "rtmp": rtmp, "cameras": cameras,
             "http": {"listen": "127.0.0.1:0"}, **more}
 
 
