@@ -1,6 +1,7 @@
 #include "rtmp/connection_manager.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace campush {
 
@@ -21,6 +22,42 @@ constexpr duration failback_longest = minutes(60);
 constexpr duration failback_forgiven_after = hours(1);
 
 }  // namespace
+
+struct connection_manager::reason_means {
+  disconnect_reason reason;
+  outcome what;
+};
+
+const connection_manager::reason_means connection_manager::means_of[] = {
+    {disconnect_reason::none, outcome::failed},
+    {disconnect_reason::not_started, outcome::failed},
+    {disconnect_reason::user_request, outcome::planned},
+    {disconnect_reason::source_stalled, outcome::planned},
+    {disconnect_reason::source_ended, outcome::planned},
+    {disconnect_reason::gave_up, outcome::failed},
+    {disconnect_reason::denied, outcome::denied},
+    {disconnect_reason::name_in_use, outcome::busy},
+    {disconnect_reason::dns_failed, outcome::failed},
+    {disconnect_reason::connect_refused, outcome::failed},
+    {disconnect_reason::connect_timeout, outcome::failed},
+    {disconnect_reason::unreachable, outcome::failed},
+    {disconnect_reason::tls_failed, outcome::failed},
+    {disconnect_reason::handshake_timeout, outcome::failed},
+    {disconnect_reason::closed_by_server, outcome::failed},
+    {disconnect_reason::connection_reset, outcome::failed},
+    {disconnect_reason::ack_stall, outcome::failed},
+    {disconnect_reason::queue_critical, outcome::failed},
+    {disconnect_reason::protocol_violation, outcome::failed},
+    {disconnect_reason::server_error, outcome::failed},
+    {disconnect_reason::bad_url, outcome::failed},
+    {disconnect_reason::session_age, outcome::planned},
+    {disconnect_reason::failback, outcome::planned},
+    {disconnect_reason::clock_wrong, outcome::clock},
+    {disconnect_reason::link_changed, outcome::planned},
+    {disconnect_reason::redirected, outcome::planned},
+    {disconnect_reason::codec_refused, outcome::denied},
+    {disconnect_reason::internal_error, outcome::failed},
+};
 
 connection_manager::connection_manager(const retry_policy& retry, const failback_policy& failback, size_t url_count,
                                        const clock& time, uint64_t jitter_seed)
@@ -80,6 +117,7 @@ void connection_manager::on_disconnect(disconnect_reason reason) {
 
   hold_if_busy(last);
   m_urls[m_url].last = last;
+  m_urls[m_url].why = reason;
   m_is_name_in_use = last == outcome::busy;
   if (last == outcome::failed) m_busy_since.reset();
   if (m_backup_left) return return_to_backup(last);
@@ -114,22 +152,43 @@ void connection_manager::reset_backoff() {
   }
 }
 
+void connection_manager::on_clock_set() noexcept {
+  m_retry_at = m_clock.now();
+}
+
+void connection_manager::on_path_changed(bool has_new_path) noexcept {
+  if (m_is_connected || m_is_attempting || m_did_give_up_for_good) return;
+  m_retry_at = m_clock.now();
+  const bool has_given_up = m_next_step == next_step::new_set;
+  if (!has_new_path && !has_given_up) return;
+  // Without a new path one more pass is all that a session gets which had used up its own.
+  if (has_new_path) m_pass = 1;
+  m_next_step = next_step::same_pass;
+  m_resting = disconnect_reason::none;
+  m_did_splay = false;
+  m_busy_since.reset();
+  forget_tries();
+  schedule_pass(duration::zero());
+}
+
+void connection_manager::on_moved() {
+  if (!m_is_connected) return;
+  m_is_stable = false;
+  m_healthy_since.reset();
+  m_connected_at = m_clock.now();
+}
+
 connection_manager::outcome connection_manager::judge(disconnect_reason reason, bool was_connected) {
-  switch (reason) {
-    case disconnect_reason::session_age:
-    case disconnect_reason::failback:
-    case disconnect_reason::source_stalled:
-    case disconnect_reason::source_ended:
-    case disconnect_reason::user_request: return outcome::planned;
-    default: break;
-  }
+  static_assert(std::size(means_of) == static_cast<size_t>(disconnect_reason::internal_error) + 1);
+  const size_t row = static_cast<size_t>(reason);
+  const outcome what = row < std::size(means_of) ? means_of[row].what : outcome::failed;
+  if (what == outcome::planned) return what;
   // Servers that check only after Publish.Start (NMS, MediaMTX) refuse by closing; one such close may as well be a restart.
   const bool is_quick_close = reason == disconnect_reason::closed_by_server && was_connected &&
                               m_clock.now() - m_connected_at <= quick_close_within;
   uint8_t& in_a_row = m_urls[m_url].quick_closes;
   in_a_row = is_quick_close ? static_cast<uint8_t>(std::min<int>(in_a_row + 1, quick_closes_for_denied)) : uint8_t{0};
-  if (reason == disconnect_reason::denied || in_a_row == quick_closes_for_denied) return outcome::denied;
-  return reason == disconnect_reason::name_in_use ? outcome::busy : outcome::failed;
+  return in_a_row == quick_closes_for_denied ? outcome::denied : what;
 }
 
 void connection_manager::take_pending_step() noexcept {
@@ -189,10 +248,14 @@ void connection_manager::move_to(size_t url) noexcept {
 
 void connection_manager::end_pass(outcome last) {
   if (last == outcome::busy && is_only_busy_left() && wait_for_busy_name()) return;
+  if (is_only_clock_left()) {
+    forget_tries();
+    return schedule_pass(with_jitter(m_retry.max_delay));
+  }
   const bool is_denied = is_every_url_denied();
-  if (!m_retry.auto_reconnect) return give_up(is_denied ? disconnect_reason::denied : disconnect_reason::gave_up);
+  if (!m_retry.auto_reconnect) return give_up(is_denied ? reason_of_all() : disconnect_reason::gave_up);
   if (m_retry.max_attempts != 0 && m_pass >= m_retry.max_attempts) return give_up(disconnect_reason::gave_up);
-  m_resting = is_denied ? disconnect_reason::denied : disconnect_reason::none;
+  m_resting = is_denied ? reason_of_all() : disconnect_reason::none;
   m_next_step = next_step::next_pass;
   schedule_pass(with_jitter(is_denied ? denied_wait : pass_delay()));
 }
@@ -256,6 +319,23 @@ bool connection_manager::is_only_busy_left() const noexcept {
                      [](const url_record& url) { return url.last == outcome::busy || url.last == outcome::denied; });
 }
 
+/// Whatever else was tried was refused for good: only a set clock can change anything.
+bool connection_manager::is_only_clock_left() const noexcept {
+  return is_last(outcome::clock) && std::all_of(m_urls.begin(), m_urls.end(), [](const url_record& url) {
+           return url.last == outcome::clock || url.last == outcome::denied;
+         });
+}
+
+bool connection_manager::is_last(outcome any) const noexcept {
+  return std::any_of(m_urls.begin(), m_urls.end(), [any](const url_record& url) { return url.last == any; });
+}
+
+disconnect_reason connection_manager::reason_of_all() const noexcept {
+  const bool is_codec = std::all_of(m_urls.begin(), m_urls.end(),
+                                    [](const url_record& url) { return url.why == disconnect_reason::codec_refused; });
+  return is_codec ? disconnect_reason::codec_refused : disconnect_reason::denied;
+}
+
 duration connection_manager::pass_delay() const noexcept {
   const duration longest = m_retry.max_delay;
   duration delay = m_retry.initial_delay;
@@ -299,6 +379,9 @@ uint32_t connection_manager::current_pass() const noexcept {
 }
 uint64_t connection_manager::total_attempts() const noexcept {
   return m_total_attempts;
+}
+bool connection_manager::is_clock_wrong() const noexcept {
+  return !m_is_connected && !m_is_attempting && is_last(outcome::clock);
 }
 bool connection_manager::is_name_in_use() const noexcept {
   return m_is_name_in_use;

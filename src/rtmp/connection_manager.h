@@ -46,8 +46,10 @@ const char* reason_name(disconnect_reason reason) noexcept;
 ///   should_reconnect() then says whether to go on at all and get_backoff_delay() how long to wait before connecting to
 ///   current_url(). A pass is one try of each URL. on_healthy() is called while publishing (frames acknowledged); after
 ///   `stable` of it the count resets.
-///   Planned reasons (session_age, failback, source_stalled, source_ended, user_request) use no attempt, do not wait and keep
-///   the URL; whether to come back, and when, is then the session's decision.
+///   What a reason means is a table (means_of). Planned reasons (session_age, failback, link_changed, redirected, source_stalled,
+///   source_ended, user_request) use no attempt, do not wait and keep the URL; whether to come back, and when, is then the session's
+///   decision. clock_wrong moves on, and when all that is left waits for the clock, the pass is not used up: the next try is max_delay
+///   away, or at on_clock_set(). codec_refused waits as denied does.
 ///   Failback: is_failback_due(), on_failback_started(), then on_failback_succeeded() (current_url() is the primary from there
 ///   on; the close of the backup is not reported) or on_failback_failed(). Break before make: on_disconnect(failback) while on a
 ///   backup turns current_url() to the primary; if that attempt fails, its on_disconnect() turns back to the backup at once,
@@ -69,18 +71,28 @@ class connection_manager {
   bool should_reconnect() const noexcept;
   /// What is left of the wait at this moment; the whole of it right after on_disconnect().
   duration get_backoff_delay() const noexcept;
+  /// The wall clock was set while is_clock_wrong(): the wait is over.
+  void on_clock_set() noexcept;
+  /// The local network changed while waiting: the wait is over. With a path that was not there before, the count begins anew too.
+  void on_path_changed(bool has_new_path) noexcept;
+  /// The connection was replaced by another one that the server asked for; it keeps its URL.
+  void on_moved();
   /// Starts afresh: `retry`, an API call, SIGUSR1. A connection or attempt that exists is kept: a failback from a backup is then due at
   /// once, and the next disconnect of any reason begins a new pass at the primary.
   void reset_backoff();
   size_t current_url() const noexcept;
   size_t url_count() const noexcept;
 
-  /// gave_up (resting or for good) or denied by all; none while passes go on.
+  /// gave_up (resting or for good), denied or codec_refused by all; none while passes go on.
   disconnect_reason resting_reason() const noexcept;
   /// Passes used up so far, 1 during the first.
   uint32_t current_pass() const noexcept;
   uint64_t total_attempts() const noexcept;
   bool is_name_in_use() const noexcept;
+  /// Waiting, and at least one URL of the list waits for the wall clock.
+  bool is_clock_wrong() const noexcept;
+  /// The connection has been healthy for `stable`.
+  bool is_stable() const noexcept { return m_is_stable; }
 
   // Failback to the primary while a backup is in use.
   /// A backup is in use and the next try of the primary has a time.
@@ -95,11 +107,14 @@ class connection_manager {
   uint32_t failback_attempts() const noexcept;
 
  private:
-  enum class outcome : uint8_t { none, planned, busy, denied, failed };
+  enum class outcome : uint8_t { none, planned, busy, denied, clock, failed };
+  struct reason_means;
+  static const reason_means means_of[];
   enum class next_step : uint8_t { same_pass, next_pass, new_set };
   struct url_record {
     time_point busy_until{};  ///< held down after BadName
     outcome last = outcome::none;
+    disconnect_reason why = disconnect_reason::none;
     bool is_tried = false;     ///< in the current pass
     uint8_t quick_closes = 0;  ///< orderly closes right after Publish.Start, in a row
   };
@@ -124,6 +139,9 @@ class connection_manager {
   size_t first_untried(time_point at) const noexcept;
   bool is_every_url_denied() const noexcept;
   bool is_only_busy_left() const noexcept;
+  bool is_only_clock_left() const noexcept;
+  bool is_last(outcome any) const noexcept;
+  disconnect_reason reason_of_all() const noexcept;
   duration pass_delay() const noexcept;
   duration with_jitter(duration delay) noexcept;
   double random_share() noexcept;
