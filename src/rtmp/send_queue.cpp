@@ -10,6 +10,8 @@ namespace {
 constexpr size_t first_slots = 64;
 /// The kernel's part of the delay is an estimate: a rate of nearly nothing, sampled in a pause, must not become an hour.
 constexpr duration longest_kernel_delay = std::chrono::seconds(10);
+/// The share of the grace (two of its ten round trips) in which an empty queue tells nothing: TCP has hardly begun.
+constexpr int settling_share = 5;
 
 }  // namespace
 
@@ -32,6 +34,7 @@ send_queue::send_queue(const queue_limits& limits, video_dialect dialect)
 
 void send_queue::begin(time_point now, duration grace) {
   m_has_time_levels = false;
+  m_drains_from = now + grace / settling_share;
   m_grace_until = now + grace;
   m_kernel_bytes = 0;
   m_drain_bytes_per_s = 0;
@@ -132,19 +135,23 @@ void send_queue::pop() noexcept {
   first.tag.reset();
   m_head = (m_head + 1) & (m_slots.size() - 1);
   --m_size;
-  if (m_size == 0) m_has_time_levels = true;
   set_level(measure());
 }
 
-void send_queue::set_kernel_unsent(uint64_t bytes, uint64_t drain_bytes_per_s) noexcept {
+void send_queue::set_kernel_unsent(uint64_t bytes, uint64_t drain_bytes_per_s, time_point now) noexcept {
+  // What the kernel has swallowed is not sent: it takes the first 128 KiB at once, however long the way.
+  if (empty() && bytes == 0 && now >= m_drains_from) m_has_time_levels = true;
   m_kernel_bytes = bytes;
   m_drain_bytes_per_s = drain_bytes_per_s;
   settle();
 }
 
+duration send_queue::queued_time() const noexcept {
+  return m_size > 1 ? std::max(slot(m_size - 1).time - slot(0).time, duration::zero()) : duration::zero();
+}
+
 duration send_queue::queue_delay() const noexcept {
-  duration delay{};
-  if (m_size > 1) delay = std::max(slot(m_size - 1).time - slot(0).time, duration::zero());
+  const duration delay = queued_time();
   if (m_kernel_bytes == 0 || m_drain_bytes_per_s == 0) return delay;
   const double seconds = static_cast<double>(m_kernel_bytes) / static_cast<double>(m_drain_bytes_per_s);
   const duration kernel(static_cast<int64_t>(std::min(seconds, 3600.0) * 1e6));
@@ -172,7 +179,9 @@ queue_level send_queue::measure() const noexcept {
 
 /// Brings the level in line with what is queued. Sweeps only on the way up, and a flush only where it removes something.
 void send_queue::settle() noexcept {
-  const bool did_flush = m_frames > 0 && queue_delay() >= m_limits.flush_time && flush();
+  // The kernel's rate says nothing while TCP still feels its way.
+  const duration waiting = m_has_time_levels ? queue_delay() : queued_time();
+  const bool did_flush = m_frames > 0 && waiting >= m_limits.flush_time && flush();
   set_level(measure());
   if (did_flush && m_waits_for_keyframe && m_level == queue_level::normal) m_wants_keyframe = true;
   if (m_level >= queue_level::warning && m_disposables > 0 && !m_passes_gop) {

@@ -58,7 +58,8 @@ class send_queue {
  public:
   send_queue(const queue_limits& limits, video_dialect dialect);
 
-  /// Time levels are off from here until the queue has drained once, or for `grace`.
+  /// Time levels are off from here until the queue has drained once, the kernel's part too (not before a fifth of `grace`), or for
+  /// `grace`.
   void begin(time_point now, duration grace);
   /// What waits is dropped and counted as not_connected.
   void clear() noexcept;
@@ -75,7 +76,7 @@ class send_queue {
   bool empty() const noexcept { return m_size == 0; }
 
   /// What the kernel has accepted and not yet sent, from the 5 Hz sample, and the rate it drains at (0: unknown).
-  void set_kernel_unsent(uint64_t bytes, uint64_t drain_bytes_per_s) noexcept;
+  void set_kernel_unsent(uint64_t bytes, uint64_t drain_bytes_per_s, time_point now) noexcept;
 
   queue_level level() const noexcept { return m_level; }
   uint64_t queued_bytes() const noexcept { return m_bytes; }
@@ -98,6 +99,7 @@ class send_queue {
   };
   entry& slot(size_t index) noexcept { return m_slots[(m_head + index) & (m_slots.size() - 1)]; }
   const entry& slot(size_t index) const noexcept { return m_slots[(m_head + index) & (m_slots.size() - 1)]; }
+  duration queued_time() const noexcept;
   std::optional<drop_reason> reason_to_refuse(frame_kind kind) const noexcept;
   bool is_over_warning() const noexcept;
   void take_keyframe() noexcept;
@@ -133,7 +135,7 @@ class send_queue {
   bool m_passes_gop = false;  ///< a GOP after a drop at `warning` passes whole
   bool m_wants_keyframe = false;
   bool m_has_time_levels = true;
-  time_point m_grace_until{};
+  time_point m_drains_from{}, m_grace_until{};
   uint64_t m_kernel_bytes = 0;
   uint64_t m_drain_bytes_per_s = 0;
   drop_counters m_dropped;

@@ -95,7 +95,7 @@ struct random_run {
     push_one(queue);
     time.advance(duration(static_cast<int64_t>(dice() % 30000)));
     if (chance(drain_percent)) pop_some(queue, dice() % 6);
-    if (chance(5)) queue.set_kernel_unsent(dice() % 200000, dice() % 1000000);
+    if (chance(5)) queue.set_kernel_unsent(dice() % 200000, dice() % 1000000, time.now());
     if (chance(1) && chance(10)) queue.begin(time.now(), 5s);
   }
 };

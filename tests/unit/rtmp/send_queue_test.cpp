@@ -71,11 +71,11 @@ TEST(send_queue, leaves_headers_out_of_the_delay_whose_dts_is_of_no_time) {
 TEST(send_queue, adds_what_the_kernel_has_not_sent) {
   queue_script script;
   script.push("KPP");
-  script.queue.set_kernel_unsent(50000, 500000);
+  script.queue.set_kernel_unsent(50000, 500000, script.time.now());
   EXPECT_EQ(script.queue.queue_delay(), 180ms);
-  script.queue.set_kernel_unsent(50000, 0);
+  script.queue.set_kernel_unsent(50000, 0, script.time.now());
   EXPECT_EQ(script.queue.queue_delay(), 80ms) << "rate unknown";
-  script.queue.set_kernel_unsent(UINT64_MAX, 1);
+  script.queue.set_kernel_unsent(UINT64_MAX, 1, script.time.now());
   EXPECT_EQ(script.queue.queue_delay(), 80ms + 10s) << "bounded";
 }
 
@@ -130,7 +130,7 @@ TEST(send_queue, leaves_a_level_at_half_its_entry) {
 TEST(send_queue, enters_a_level_by_the_kernel_alone) {
   queue_script script(by_time());
   script.push("Kd");
-  script.queue.set_kernel_unsent(131072, 131072);
+  script.queue.set_kernel_unsent(131072, 131072, script.time.now());
   EXPECT_EQ(script.level(), "warning");
   EXPECT_EQ(script.queued(), "K") << "queued disposable pictures go";
 }
@@ -312,8 +312,34 @@ TEST(send_queue, has_no_time_levels_after_a_start_until_it_has_drained) {
   EXPECT_EQ(script.push("MHK" + times(50, "P")), "MHK" + times(50, "P"));
   EXPECT_EQ(script.level(), "normal");
   script.pop(100);
+  script.queue.set_kernel_unsent(0, 100000, script.time.now());
   script.push("K" + times(15, "P"));
   EXPECT_EQ(script.level(), "warning");
+}
+
+TEST(send_queue, has_not_drained_while_the_kernel_holds_what_it_took) {
+  queue_script script;
+  script.queue.begin(script.time.now(), 6s);
+  script.push("MHK" + times(30, "P"));
+  script.pop(100);
+  // A replayed group on a 600 ms path: slow start drains it, at a rate that looks like hours.
+  script.queue.set_kernel_unsent(70000, 1000, script.time.now());
+  EXPECT_EQ(script.push("PPP"), "PPP");
+  EXPECT_EQ(script.level(), "normal");
+  script.pop(100);
+  script.queue.set_kernel_unsent(0, 100000, script.time.now());
+  script.queue.set_kernel_unsent(70000, 100000, script.time.now());
+  EXPECT_EQ(script.level(), "warning");
+}
+
+TEST(send_queue, an_empty_queue_in_the_first_round_trips_tells_nothing) {
+  queue_script script;
+  script.queue.begin(script.time.now(), 6s);
+  script.push("KP");
+  script.pop(2);
+  script.queue.set_kernel_unsent(0, 100000, script.time.now());
+  script.queue.set_kernel_unsent(70000, 100000, script.time.now());
+  EXPECT_EQ(script.level(), "normal");
 }
 
 TEST(send_queue, has_no_time_levels_after_a_start_for_the_grace_only) {
@@ -362,7 +388,7 @@ TEST(send_queue, counts_what_waits_as_not_connected_when_cleared) {
 TEST(send_queue, is_as_new_after_a_reset) {
   queue_script script(by_time());
   script.push("K" + times(38, "P"));
-  script.queue.set_kernel_unsent(1000, 1000);
+  script.queue.set_kernel_unsent(1000, 1000, script.time.now());
   script.queue.reset(by_bytes(), video_dialect::legacy);
   EXPECT_TRUE(script.queue.empty());
   EXPECT_EQ(script.queue.dropped().total(), 0u);
