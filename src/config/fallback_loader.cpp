@@ -13,18 +13,6 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-/// What the configuration says of a stream's codec; what a file without a telling name holds is not known yet: none.
-codec_id declared_codec(const stream_config& stream) {
-  if (stream.source.type != source_type::file) return stream.encoder.codec;
-  for (const std::string_view end : {".h265", ".265", ".hevc"}) {
-    if (ends_with(stream.source.video_path, end)) return codec_id::h265;
-  }
-  for (const std::string_view end : {".h264", ".264", ".avc"}) {
-    if (ends_with(stream.source.video_path, end)) return codec_id::h264;
-  }
-  return codec_id::none;
-}
-
 std::vector<std::string> possible_names(const camera_config& camera, uint32_t stream_id) {
   std::vector<std::string> names;
   for (const stream_config& other : camera.streams) {
@@ -62,6 +50,17 @@ result<hevc_fallback> read_fallback(const load_context& context, const camera_co
 }
 
 }  // namespace
+
+codec_id declared_codec(const stream_config& stream) {
+  if (stream.source.type != source_type::file) return stream.encoder.codec;
+  for (const std::string_view end : {".h265", ".265", ".hevc"}) {
+    if (ends_with(stream.source.video_path, end)) return codec_id::h265;
+  }
+  for (const std::string_view end : {".h264", ".264", ".avc"}) {
+    if (ends_with(stream.source.video_path, end)) return codec_id::h264;
+  }
+  return codec_id::none;
+}
 
 result<void> load_fallback(const load_context& context, const camera_config& camera, uint32_t stream_id,
                            const located& node) {

@@ -1,15 +1,14 @@
 #include "config/session_files.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <memory>
 
+#include "net/openssl_handles.h"
 #include "rtmp/secret_file.h"
 
 namespace campush {
@@ -18,14 +17,8 @@ namespace {
 
 constexpr off_t largest_file = 4 << 20;
 
-struct openssl_deleter {
-  void operator()(BIO* object) const noexcept { BIO_free(object); }
-  void operator()(X509* object) const noexcept { X509_free(object); }
-  void operator()(EVP_PKEY* object) const noexcept { EVP_PKEY_free(object); }
-};
-using bio_ptr = std::unique_ptr<BIO, openssl_deleter>;
-using certificate_ptr = std::unique_ptr<X509, openssl_deleter>;
-using key_ptr = std::unique_ptr<EVP_PKEY, openssl_deleter>;
+using certificate_ptr = std::unique_ptr<X509, openssl_deleter<X509_free>>;
+using key_ptr = std::unique_ptr<EVP_PKEY, openssl_deleter<EVP_PKEY_free>>;
 
 /// A key that is encrypted must not ask on the terminal of a daemon.
 int give_no_password(char*, int, int, void*) {

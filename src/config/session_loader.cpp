@@ -7,6 +7,7 @@
 #include "config/load_context.h"
 #include "config/session_files.h"
 #include "net/endpoint.h"
+#include "net/tls_trust.h"
 #include "rtmp/session_target.h"
 
 namespace campush {
@@ -186,6 +187,13 @@ result<void> check_link(const load_context& context, const layered_rtmp& rtmp) {
   for (const needed_key& entry : needed_keys) {
     if (!entry.is_given(config) || entry.is_needed_given(config)) continue;
     return context.refuse(rtmp.origin(entry.key), fmt::format("needs the key \"{}\" beside it", entry.needed));
+  }
+  for (const std::string& pin : config.tls.pin_sha256) {
+    if (parse_pin(pin)) continue;
+    return context.refuse(
+        rtmp.origin("tls/pin_sha256"),
+        fmt::format("found a text of {} bytes, allowed: a SHA-256 in base64 (44 characters) or hex (64 digits)",
+                    pin.size()));
   }
   // Without the zone: its interface may come later.
   const std::string& bound = config.bind_address;

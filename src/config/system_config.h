@@ -35,4 +35,7 @@ struct system_config {
   std::vector<std::string> warnings, file_problems;
 };
 
+/// What the configuration says of a stream's codec; what a file without a telling name holds is not known before it is read: none.
+codec_id declared_codec(const stream_config& stream);
+
 }  // namespace campush

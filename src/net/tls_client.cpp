@@ -107,8 +107,10 @@ std::string files_of(const tls_options& options) {
 
 }  // namespace
 
-result<std::shared_ptr<tls_client>> tls_client::make(event_loop& loop, const tls_options& options) {
+result<std::shared_ptr<tls_client>> tls_client::make(event_loop& loop, const tls_options& options,
+                                                     const certificate_listener& listener) {
   auto rules = std::make_shared<tls_rules>();
+  rules->listener = listener;
   rules->time = &loop.time();
   auto context = make_client_context(options, *rules);
   if (!context) return tl::unexpected<error>(wrap(context.error(), "tls"));
@@ -119,7 +121,7 @@ result<std::shared_ptr<tls_client>> tls_clients::get(const tls_options& options)
   std::string files = files_of(options);
   const auto known = m_clients.find(options);
   if (known != m_clients.end() && known->second.files == files) return known->second.client;
-  auto made = tls_client::make(m_loop, options);
+  auto made = tls_client::make(m_loop, options, m_listener);
   if (!made) return made;
   for (auto it = m_clients.begin(); it != m_clients.end() && m_clients.size() >= max_idle_clients;) {
     it = it->second.client.use_count() == 1 ? m_clients.erase(it) : std::next(it);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -13,6 +15,14 @@ namespace campush {
 /// Errors: clock_wrong, with the clock's date and the build's.
 /// Thread: any-thread.
 [[nodiscard]] result<void> check_wall_clock(const clock& time);
+
+/// What a server's own certificate says of itself. Texts are bounded and printable.
+struct certificate_facts {
+  std::string subject, issuer;  ///< common name, with the organisation
+  std::chrono::system_clock::time_point not_before{}, not_after{};
+};
+/// Hears of every certificate that a server shows, also of one that is refused, before it is judged. `server` is "host:port".
+using certificate_listener = std::function<void(const std::string& server, const certificate_facts& facts)>;
 
 /// Makes TLS connections with one set of options: one SSL_CTX, which also keeps the servers' session tickets by host and port.
 /// Shape: connect() takes a connected transport, drives the handshake with SNI and host name check (an IP literal: address check, no
@@ -28,7 +38,8 @@ namespace campush {
 /// Source: DESIGN 2; RFC 5280, 6066, 6125, 7469.
 class tls_client : public std::enable_shared_from_this<tls_client> {
  public:
-  [[nodiscard]] static result<std::shared_ptr<tls_client>> make(event_loop& loop, const tls_options& options);
+  [[nodiscard]] static result<std::shared_ptr<tls_client>> make(event_loop& loop, const tls_options& options,
+                                                                const certificate_listener& listener = nullptr);
   virtual ~tls_client() = default;
   using connect_callback = network::connect_callback;
   [[nodiscard]] virtual std::unique_ptr<pending_operation> connect(std::unique_ptr<byte_stream> transport,
@@ -48,6 +59,8 @@ class tls_clients {
  public:
   explicit tls_clients(event_loop& loop) : m_loop(loop) {}
   [[nodiscard]] result<std::shared_ptr<tls_client>> get(const tls_options& options);
+  /// For the clients made from now on: `campush check` shows what it is told.
+  void set_certificate_listener(certificate_listener listener) { m_listener = std::move(listener); }
 
  private:
   struct entry {
@@ -55,6 +68,7 @@ class tls_clients {
     std::string files;  ///< what made them: paths, sizes, times
   };
   event_loop& m_loop;
+  certificate_listener m_listener;
   std::map<tls_options, entry> m_clients;
 };
 

@@ -91,6 +91,12 @@ std::string certificate_date(const ASN1_TIME* when) {
   return broken_down(broken);
 }
 
+std::chrono::system_clock::time_point time_of(const ASN1_TIME* when) {
+  tm broken{};
+  if (when == nullptr || ASN1_TIME_to_tm(when, &broken) != 1) return {};
+  return std::chrono::system_clock::from_time_t(::timegm(&broken));
+}
+
 std::string which(const refused_certificate& refused) {
   if (refused.depth <= 0 || refused.certificate == nullptr) return "the server's certificate";
   return fmt::format("the certificate of {} in the server's chain", who(X509_get_subject_name(refused.certificate)));
@@ -211,6 +217,11 @@ std::string date_text(std::chrono::system_clock::time_point when) {
   tm broken{};
   ::gmtime_r(&seconds, &broken);
   return broken_down(broken);
+}
+
+certificate_facts describe_certificate(const X509& certificate) {
+  return {who(X509_get_subject_name(&certificate)), who(X509_get_issuer_name(&certificate)),
+          time_of(X509_get0_notBefore(&certificate)), time_of(X509_get0_notAfter(&certificate))};
 }
 
 std::string explain_refused_certificate(const refused_certificate& refused) {

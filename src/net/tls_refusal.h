@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "net/openssl_handles.h"
+#include "net/tls_client.h"
 #include "net/tls_options.h"
 #include "util/result.h"
 
@@ -29,6 +30,9 @@ std::string explain_refused_certificate(const refused_certificate& refused);
 std::string explain_pin_mismatch(const std::vector<std::string>& pins_found);
 /// Of an entry of OpenSSL's error queue: the peer's alert, a version that is not allowed, something that is not TLS.
 std::string explain_tls_error(unsigned long code, tls_version min_version);
+
+/// Times that cannot be read are the epoch.
+certificate_facts describe_certificate(const X509& certificate);
 
 const char* tls_version_name(tls_version version) noexcept;
 /// "2026-11-20 13:05 UTC".

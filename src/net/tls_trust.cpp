@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "net/tls_refusal.h"
+#include "util/log.h"
 
 namespace campush {
 
@@ -65,6 +66,16 @@ std::string explain(X509_STORE_CTX* store, const tls_peer& peer, std::chrono::sy
   return text;
 }
 
+void tell_certificate(X509_STORE_CTX* store, const tls_peer& peer) noexcept {
+  const X509* certificate = X509_STORE_CTX_get0_cert(store);
+  if (certificate == nullptr) return;
+  try {
+    peer.rules->listener(peer.server, describe_certificate(*certificate));
+  } catch (const std::exception& failure) {
+    log_error(log_module::net, "a certificate cannot be told: {}", failure.what());
+  }
+}
+
 /// Called by OpenSSL in place of its own check. Returns 1 to go on; otherwise the store's error decides on the alert that is sent.
 int judge_chain(X509_STORE_CTX* store, void*) noexcept {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -72,6 +83,7 @@ int judge_chain(X509_STORE_CTX* store, void*) noexcept {
   const tls_rules& rules = *peer->rules;
   const auto now = rules.time->wall_now();
   X509_STORE_CTX_set_time(store, 0, std::chrono::system_clock::to_time_t(now));
+  if (rules.listener) tell_certificate(store, *peer);
   if (!rules.is_insecure && X509_verify_cert(store) != 1) {
     peer->refusal = explain(store, *peer, now);
     return 0;

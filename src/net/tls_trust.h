@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "net/openssl_handles.h"
+#include "net/tls_client.h"
 #include "net/tls_options.h"
 #include "net/tls_tickets.h"
 #include "util/clock.h"
@@ -28,6 +29,7 @@ struct tls_rules {
   const clock* time = nullptr;
   std::string trust_problem;  ///< not empty: no CAs were found, and where they were looked for
   tls_tickets tickets;
+  certificate_listener listener;  ///< may be empty
 };
 
 /// Hangs on an SSL (SSL_set_app_data) from its first to its last byte.
