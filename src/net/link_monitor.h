@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/byte_stream.h"
 #include "net/endpoint.h"
 #include "util/clock.h"
 #include "util/result.h"
@@ -39,6 +40,11 @@ class link_monitor {
   virtual void add(link_listener& listener) = 0;
   virtual void remove(link_listener& listener) noexcept = 0;
   virtual result<network_route> route_to(const endpoint& peer) = 0;
+  /// The same for a connection that leaves from a chosen address or interface. The default knows no such choice.
+  virtual result<network_route> route_from(const connect_options& link, const endpoint& peer) {
+    static_cast<void>(link);
+    return route_to(peer);
+  }
   virtual bool is_local(const endpoint& address) const = 0;
 };
 

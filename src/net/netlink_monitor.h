@@ -8,7 +8,11 @@
 namespace campush {
 
 /// rtnetlink: link, address and route events of both families, RTM_GETROUTE for questions.
-/// Errors: make(): what the kernel says; the agent then runs without (said once). Lost events (ENOBUFS) count as a change.
+/// Shape: an event only says that something moved; what is told comes from comparing a dump of interfaces, addresses and routes with
+///   the dump before (link_snapshot), so that lost events (ENOBUFS), refreshed lifetimes and what came back within the debounce tell
+///   nothing wrong. Dumps and questions are answered by the kernel within the call, in bounded time and memory.
+/// Errors: make(): what the kernel says; the agent then runs without (said once).
+/// Thread: loop-thread; make() before the loop runs, or on it.
 /// Source: rtnetlink(7).
 class netlink_monitor : public link_monitor {
  public:
