@@ -318,10 +318,14 @@ void connector::attempt::on_tcp_deadline() {
   on_tcp_failed();
 }
 
-connector::connector(event_loop& loop, network& streams, resolver& names)
-    : m_loop(loop), m_network(streams), m_resolver(names), m_tls(loop) {}
+connector::connector(event_loop& loop, network& streams, resolver& names, link_monitor* links)
+    : m_loop(loop), m_network(streams), m_resolver(names), m_tls(loop), m_links(links) {
+  if (m_links != nullptr) m_links->add(*this);
+}
 
-connector::~connector() = default;
+connector::~connector() {
+  if (m_links != nullptr) m_links->remove(*this);
+}
 
 std::unique_ptr<pending_operation> connector::connect(const connect_target& target, stage_callback on_stage,
                                                       done_callback done) {

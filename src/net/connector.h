@@ -9,6 +9,7 @@
 
 #include "net/byte_stream.h"
 #include "net/event_loop.h"
+#include "net/link_monitor.h"
 #include "net/resolver.h"
 #include "net/tls_client.h"
 
@@ -82,11 +83,12 @@ struct connect_failure {
 /// Errors: connect_failure, by callback on the loop, never from inside the call. Destroying the operation ends everything.
 /// Thread: loop-thread.
 /// Source: DESIGN 5 Liveness; RFC 8305 sections 4 and 5.
-class connector {
+class connector final : private link_listener {
  public:
   static constexpr duration stagger = std::chrono::milliseconds(250);
 
-  connector(event_loop& loop, network& streams, resolver& names);
+  /// `links` may be null and outlives the connector: each change that it tells of forgets the dead addresses.
+  connector(event_loop& loop, network& streams, resolver& names, link_monitor* links = nullptr);
   ~connector();
   connector(const connector&) = delete;
   connector& operator=(const connector&) = delete;
@@ -106,6 +108,8 @@ class connector {
  private:
   class attempt;
 
+  void on_link_changed(bool) override { forget_dead(); }
+
   event_loop& m_loop;
   network& m_network;
   resolver& m_resolver;
@@ -113,6 +117,7 @@ class connector {
   address_book m_known;
   address_book m_resolved;  ///< what the name service last said, good or not
   dead_addresses m_dead;
+  link_monitor* const m_links;
 };
 
 }  // namespace campush

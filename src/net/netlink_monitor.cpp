@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <iterator>
 #include <utility>
@@ -276,6 +277,17 @@ result<std::unique_ptr<netlink_monitor>> netlink_monitor::make(asio_event_loop& 
   auto watch = fd_watch::make(loop, events->release());
   if (!watch) return tl::unexpected(watch.error());
   return std::make_unique<rtnetlink_monitor>(loop, std::move(*watch), std::move(questions), std::move(*first));
+}
+
+std::unique_ptr<netlink_monitor> netlink_monitor::make_if_possible(asio_event_loop& loop) {
+  auto made = make(loop);
+  if (made) return std::move(*made);
+  static std::atomic<bool> is_said{false};
+  if (!is_said.exchange(true)) {
+    log_warn(log_module::net, "changes of the local network are noticed only by their effects: {}",
+             made.error().message);
+  }
+  return nullptr;
 }
 
 }  // namespace campush

@@ -17,6 +17,8 @@ namespace campush {
 class netlink_monitor : public link_monitor {
  public:
   [[nodiscard]] static result<std::unique_ptr<netlink_monitor>> make(asio_event_loop& loop);
+  /// The same, or null after a warning, which comes once a process.
+  [[nodiscard]] static std::unique_ptr<netlink_monitor> make_if_possible(asio_event_loop& loop);
 };
 
 }  // namespace campush

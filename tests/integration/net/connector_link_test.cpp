@@ -4,6 +4,7 @@
 #include "fakes/private_network.h"
 #include "net/asio_event_loop.h"
 #include "net/connector.h"
+#include "net/netlink_monitor.h"
 #include "net/tcp_network.h"
 
 namespace campush {
@@ -50,11 +51,12 @@ class connector_link_test : public ::testing::Test {
     m_target.host = "server";
     m_target.port = m_server->local().port;
   }
-  duration time_to_connect() {
+  duration time_to_connect() { return time_to_connect(m_connector); }
+  duration time_to_connect(connector& ways) {
     const time_point start = m_loop.now();
     connector::connect_result outcome;
     bool is_done = false;
-    const auto operation = m_connector.connect(m_target, nullptr, [&](auto answer) {
+    const auto operation = ways.connect(m_target, nullptr, [&](auto answer) {
       outcome = std::move(answer);
       is_done = true;
     });
@@ -82,6 +84,18 @@ TEST_F(connector_link_test, loses_less_than_a_second_to_a_dead_ipv6_address_and_
   EXPECT_LT(time_to_connect(), connector::stagger);
   m_connector.forget_dead();
   EXPECT_GE(time_to_connect(), connector::stagger);
+}
+
+TEST_F(connector_link_test, tries_a_dead_address_again_when_the_local_network_has_changed) {
+  auto links = netlink_monitor::make(m_loop);
+  ASSERT_TRUE(links) << links.error().message;
+  connector following(m_loop, m_streams, m_names, links->get());
+  ASSERT_GE(time_to_connect(following), connector::stagger);
+  ASSERT_LT(time_to_connect(following), connector::stagger);
+  ASSERT_TRUE(private_network::run("ip address add 10.9.0.1/24 dev far0"));
+  const time_point end = m_loop.now() + 5s;
+  while (time_to_connect(following) < connector::stagger && m_loop.now() < end) m_loop.run_one_for(100ms);
+  EXPECT_LT(m_loop.now(), end);
 }
 
 TEST_F(connector_link_test, tries_the_other_family_at_once_where_there_is_no_route) {
