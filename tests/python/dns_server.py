@@ -1,6 +1,7 @@
-"""A DNS server that does as a file says: answers every A query with one address, denies the name, fails, or stays silent.
+"""A DNS server that does as a file says: answers every query with the addresses of its family, denies the name, fails, or stays silent.
 
-usage: dns_server.py ADDRESS PORT FILE    (FILE holds an IPv4 address, "nxdomain", "servfail" or "silent"; read at each query)
+usage: dns_server.py ADDRESS PORT FILE    (FILE holds IPv4 and IPv6 addresses, "nxdomain", "servfail" or "silent"; read at each query;
+"silent NAME ADDRESS": silent for queries of NAME)
 """
 
 import pathlib
@@ -8,7 +9,8 @@ import socket
 import struct
 import sys
 
-A_RECORD = 1
+A_RECORD, AAAA_RECORD = 1, 28
+FAMILIES = {A_RECORD: socket.AF_INET, AAAA_RECORD: socket.AF_INET6}
 RESPONSE, RECURSION = 0x8000, 0x0180
 
 
@@ -19,19 +21,34 @@ def question_end(query):
     return at + 5
 
 
+def name_of(query):
+    labels, at = [], 12
+    while query[at]:
+        labels.append(query[at + 1:at + 1 + query[at]].decode("ascii", "replace"))
+        at += query[at] + 1
+    return ".".join(labels)
+
+
+def record(kind, address):
+    """A pointer to the name of the question; class IN, TTL 0."""
+    data = socket.inet_pton(FAMILIES[kind], address)
+    return b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 0, len(data)) + data
+
+
 def answer(query, mode):
     """The datagram to send back; None for none."""
-    if mode == "silent":
-        return None
+    words = mode.split()
+    if words[0] == "silent":
+        if len(words) == 1 or words[1] == name_of(query):
+            return None
+        words = words[2:]
     end = question_end(query)
     kind = struct.unpack_from(">H", query, end - 4)[0]
-    code = {"nxdomain": 3, "servfail": 2}.get(mode, 0)
-    records = b""
-    if code == 0 and kind == A_RECORD:
-        # A pointer to the name of the question; class IN, TTL 0.
-        records = b"\xc0\x0c" + struct.pack(">HHIH", A_RECORD, 1, 0, 4) + socket.inet_aton(mode)
-    header = query[:2] + struct.pack(">HHHHH", RESPONSE | RECURSION | code, 1, 1 if records else 0, 0, 0)
-    return header + query[12:end] + records
+    code = {"nxdomain": 3, "servfail": 2}.get(words[0], 0)
+    found = [word for word in words if FAMILIES.get(kind) == (socket.AF_INET6 if ":" in word else socket.AF_INET)]
+    records = [record(kind, address) for address in found] if code == 0 else []
+    header = query[:2] + struct.pack(">HHHHH", RESPONSE | RECURSION | code, 1, len(records), 0, 0)
+    return header + query[12:end] + b"".join(records)
 
 
 def main():

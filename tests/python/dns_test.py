@@ -1,26 +1,12 @@
 """`campush run` where names are resolved badly: a network namespace with a DNS server that answers, denies or stays silent."""
 
-import json
-import pathlib
 import signal
-import subprocess
-import sys
 
 import harness
-from harness import CAMPUSH, file_source
+import netlab
+from harness import file_source
 
 HOST = "ingest.campush.test"
-DNS_SERVER = pathlib.Path(__file__).with_name("dns_server.py")
-SETUP = 'ip link set lo up && mount --bind "$1" /etc/resolv.conf && echo ready && exec sleep 600'
-
-
-class namespace_agent(harness.agent):
-    """Its HTTP port is in the namespace: campush status asks there."""
-
-    def sessions(self):
-        command = [*self.test.inside, CAMPUSH, "status", "--json", "--address", self.address()]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-        return json.loads(done.stdout)["sessions"]
 
 
 class dns(harness.case):
@@ -28,30 +14,22 @@ class dns(harness.case):
 
     def setUp(self):
         super().setUp()
-        if not harness.IS_ROOT:
-            self.skipTest("a network namespace needs root")
-        harness.require("ip", "unshare", "nsenter")
-        if subprocess.run(["unshare", "-n", "-m", "true"], check=False, capture_output=True).returncode != 0:
-            self.skipTest("this kernel or container allows no network namespace")
-        conf = self.path / "resolv.conf"
-        conf.write_text("nameserver 127.0.0.1\n", encoding="ascii")
-        holder = self.start("namespace", ["unshare", "-n", "-m", "sh", "-c", SETUP, "sh", conf])
-        holder.expect("ready")
-        self.inside = ["nsenter", "-t", str(holder.pid), "-n", "-m"]
-        self.mode = self.path / "dns_mode"
-        self.answer_with("silent")
-        self.start("dns", [*self.inside, sys.executable, "-B", DNS_SERVER, "127.0.0.1", 53, self.mode]).expect("listening")
-        self.server = harness.sink(self, prefix=self.inside)
+        netlab.require()
+        self.home = netlab.namespace(self, "camera")
+        self.dns = netlab.name_server(self, self.home)
+        self.server = harness.sink(self, prefix=self.home.prefix)
 
     def answer_with(self, mode):
-        self.mode.write_text(mode, encoding="ascii")
+        self.dns.answer_with(mode)
 
     def named_url(self, name="named"):
         return f"rtmp://{HOST}:{self.server.port}/live/{name}"
 
     def run_agent(self, *urls):
         cameras = [harness.camera(file_source("gate_sub.h264"), url, number) for number, url in enumerate(urls)]
-        return namespace_agent(self, harness.config_of(cameras), prefix=self.inside)
+        config = harness.config_of(cameras)
+        config["system"]["max_cameras"] = len(urls)
+        return netlab.agent(self, self.home, config)
 
     def check_end(self, agent):
         code, seconds = agent.child.stop(signal.SIGTERM)
@@ -64,6 +42,25 @@ class dns(harness.case):
         for camera_id in (1, 2):
             status = agent.session(camera_id=camera_id)
             self.assertEqual((status["state"], status["phase"]), ("connecting", "resolve"))
+        self.check_end(agent)
+
+    def test_one_silent_name_among_16_streams_delays_no_other(self):
+        silent = f"silent.{HOST}"
+        self.answer_with(f"silent {silent} 127.0.0.1")
+        urls = [self.named_url(f"s{number}") for number in range(15)]
+        urls.insert(7, f"rtmp://{silent}:{self.server.port}/live/s15")
+        agent = self.run_agent(*urls)
+        others = [number for number in range(16) if number != 7]
+        harness.eventually("15 streams are connected", lambda: all(
+            session["state"] == "connected" for session in agent.sessions() if session["camera_id"] in others), 4)
+        status = agent.session(camera_id=7)
+        self.assertEqual((status["state"], status["connects"]), ("connecting", 0))
+        # It goes on being looked for, and being late, while the others push.
+        agent.until(camera_id=7, errors=lambda count: count > 0)
+        for session in agent.sessions():
+            if session["camera_id"] != 7:
+                self.assertEqual((session["connects"], session["errors"]), (1, 0))
+        self.assertEqual(agent.session(camera_id=7)["last_error"]["reason"], "dns_failed")
         self.check_end(agent)
 
     def test_a_silent_dns_is_a_failure_of_this_address_alone(self):
