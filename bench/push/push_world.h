@@ -40,7 +40,8 @@ class push_world {
   asio_event_loop m_loop;
   tcp_network m_network{m_loop};
   system_resolver m_names{m_loop};
-  native_publisher_factory m_publishers{m_loop, m_network, m_names};
+  connector m_ways{m_loop, m_network, m_names};
+  native_publisher_factory m_publishers{m_loop, m_ways};
   std::optional<probe_factory> m_probes;
   std::thread m_thread;
   std::unique_ptr<multi_session_manager> m_sessions;

@@ -54,7 +54,7 @@ io_lane::io_lane()
     : streams(loop),
       names(loop),
       ways(loop, streams, names),
-      native(loop, streams, names),
+      native(loop, ways),
       publishers(native, loop, ways),
       thread([this] {
         pthread_setname_np(pthread_self(), "io");

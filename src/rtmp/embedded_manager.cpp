@@ -29,7 +29,7 @@ class embedded_manager {
   tcp_network m_network{m_loop};
   system_resolver m_names{m_loop};
   connector m_ways{m_loop, m_network, m_names};
-  native_publisher_factory m_native{m_loop, m_network, m_names};
+  native_publisher_factory m_native{m_loop, m_ways};
   publisher_switch m_publishers{m_native, m_loop, m_ways};
   std::unique_ptr<multi_session_manager> m_manager = std::make_unique<multi_session_manager>(
       std::vector<loop_services>{{&m_loop, &m_publishers}}, media_stream_options{});

@@ -3,61 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 namespace campush {
 
 namespace {
 
-/// Of one address among many: a lost SYN is repeated after 1 s.
-constexpr duration least_share = std::chrono::milliseconds(1500);
-
 constexpr int64_t read_burst_bytes = 1 << 20;
 constexpr int64_t read_bytes_per_second = 64 * 1024;
 
-struct reason_of_code {
-  error_code code;
-  disconnect_reason while_connecting;
-  disconnect_reason while_connected;
-};
-// TCP_USER_TIMEOUT ends a connection with timed_out: nothing was acknowledged for so long.
-constexpr reason_of_code reason_table[] = {
-    {error_code::connection_refused, disconnect_reason::connect_refused, disconnect_reason::connection_reset},
-    {error_code::connection_reset, disconnect_reason::connect_refused, disconnect_reason::connection_reset},
-    {error_code::closed_by_peer, disconnect_reason::connect_refused, disconnect_reason::closed_by_server},
-    {error_code::timed_out, disconnect_reason::connect_timeout, disconnect_reason::ack_stall},
-    {error_code::unreachable, disconnect_reason::unreachable, disconnect_reason::unreachable},
-};
-
-const reason_of_code* find_reason(error_code code) noexcept {
-  const auto* found = std::find_if(std::begin(reason_table), std::end(reason_table),
-                                   [code](const reason_of_code& row) { return row.code == code; });
-  return found == std::end(reason_table) ? nullptr : found;
-}
-
-disconnect_reason connecting_reason(error_code code) noexcept {
-  const reason_of_code* row = find_reason(code);
-  return row ? row->while_connecting : disconnect_reason::unreachable;
-}
-
-disconnect_reason connected_reason(error_code code) noexcept {
-  const reason_of_code* row = find_reason(code);
-  return row ? row->while_connected : disconnect_reason::connection_reset;
-}
-
-disconnect_reason dialogue_reason(dialogue_failure failure) noexcept {
-  switch (failure) {
-    case dialogue_failure::closed_by_server: return disconnect_reason::closed_by_server;
-    case dialogue_failure::name_in_use: return disconnect_reason::name_in_use;
-    case dialogue_failure::denied: return disconnect_reason::denied;
-    case dialogue_failure::server_error: return disconnect_reason::server_error;
-    case dialogue_failure::protocol_violation: return disconnect_reason::protocol_violation;
-    case dialogue_failure::auth_needed: return disconnect_reason::denied;
-    case dialogue_failure::redirected: return disconnect_reason::redirected;
-    case dialogue_failure::none: break;
-  }
-  return disconnect_reason::internal_error;
-}
+constexpr connect_phase connector_phases[] = {connect_phase::resolve, connect_phase::tcp, connect_phase::tls};
 
 connect_phase phase_of(dialogue_phase phase) noexcept {
   switch (phase) {
@@ -68,18 +22,10 @@ connect_phase phase_of(dialogue_phase phase) noexcept {
   }
 }
 
-/// The system's own words for a name service that did not answer (EAI_AGAIN of glibc and of musl). A name that does not exist
-/// is final.
-bool is_temporary(const error& failure, std::string_view host) noexcept {
-  std::string_view words = failure.message;
-  if (words.substr(0, host.size()) == host) words.remove_prefix(host.size());
-  return words.find("Temporary failure") != std::string_view::npos || words.find("Try again") != std::string_view::npos;
-}
-
 }  // namespace
 
-native_publisher_factory::native_publisher_factory(event_loop& loop, network& streams, resolver& names)
-    : m_loop(loop), m_network(streams), m_resolver(names) {}
+native_publisher_factory::native_publisher_factory(event_loop& loop, connector& ways)
+    : m_loop(loop), m_connector(ways) {}
 
 native_publisher_factory::~native_publisher_factory() = default;
 
@@ -89,7 +35,7 @@ std::unique_ptr<publisher> native_publisher_factory::make(const publish_target& 
 
 native_publisher::native_publisher(native_publisher_factory& shared, const publish_target& target,
                                    publisher_events& events)
-    : m_shared(shared), m_target(target), m_events(events), m_read_allowance(read_burst_bytes) {
+    : m_shared(shared), m_target(target), m_events(events), m_rounds(m_target), m_read_allowance(read_burst_bytes) {
   m_deadline = m_shared.m_loop.make_timer([this] { on_deadline(); });
   m_report = m_shared.m_loop.make_timer([this] { m_events.on_failed(m_reason, m_text); });
 }
@@ -100,87 +46,49 @@ native_publisher::~native_publisher() {
 
 void native_publisher::start() {
   if (m_stage != stage::idle) return;
-  if (m_target.url.scheme() != url_scheme::rtmp) {
-    return fail(disconnect_reason::bad_url, fmt::format("{}:// is not spoken by the native backend of this build",
-                                                        scheme_name(m_target.url.scheme())));
+  const url_scheme scheme = m_target.url.scheme();
+  if (scheme != url_scheme::rtmp && scheme != url_scheme::rtmps) {
+    return fail(disconnect_reason::bad_url,
+                fmt::format("{}:// is not spoken by the native backend", scheme_name(scheme)));
   }
-  m_stage = stage::resolving;
   m_phase = connect_phase::resolve;
-  m_deadline->arm_after(m_target.resolve_timeout);
-  m_operation =
-      m_shared.m_resolver.resolve(m_target.url.host(), m_target.url.port(),
-                                  [this](result<std::vector<endpoint>> answer) { on_resolved(std::move(answer)); });
+  open_connection();
 }
 
-void native_publisher::on_resolved(result<std::vector<endpoint>> answer) {
-  if (!answer) {
-    const bool may_come_back = is_temporary(answer.error(), m_target.url.host());
-    const std::string why = without_secret_host(std::move(answer.error())).message;
-    if (may_come_back) return try_known_addresses(why);
-    return fail(disconnect_reason::dns_failed, "cannot resolve " + why);
-  }
-  if (answer->empty()) return try_known_addresses(about_host("the name has no address"));
-  m_endpoints = std::move(*answer);
-  // More than an attempt has time for: the next attempt begins with another one.
-  if (m_endpoints.size() * least_share > m_target.tcp_timeout) {
-    const auto first = static_cast<std::ptrdiff_t>(m_target.handshake_seed % m_endpoints.size());
-    std::rotate(m_endpoints.begin(), m_endpoints.begin() + first, m_endpoints.end());
-  }
-  m_tcp_deadline = m_shared.m_loop.now() + m_target.tcp_timeout;
+void native_publisher::open_connection() {
   m_stage = stage::connecting;
-  report_phase(connect_phase::tcp);
-  connect_next();
+  m_is_blocked = false;
+  connect_target target;
+  target.host = m_target.url.host();
+  target.port = m_target.url.port();
+  target.link = m_target.link;
+  target.is_tls = m_target.url.is_tls();
+  target.tls = m_target.tls;
+  target.resolve_timeout = m_target.resolve_timeout;
+  target.tcp_timeout = m_target.tcp_timeout;
+  target.tls_timeout = m_target.handshake_timeout;
+  target.attempt = m_target.handshake_seed;
+  m_operation = m_shared.m_connector.connect(
+      target, [this](connect_stage next) { on_stage(next); },
+      [this](connector::connect_result answer) { on_connected(std::move(answer)); });
 }
 
-std::string native_publisher::about_host(std::string_view text) const {
-  return fmt::format("{}: {}", m_target.url.is_host_secret() ? std::string_view("***") : m_target.url.host(), text);
+void native_publisher::on_stage(connect_stage next) {
+  report_phase(connector_phases[static_cast<size_t>(next)]);
 }
 
-/// Host and address of a server whose name a secret made are as secret.
-error native_publisher::without_secret_host(error failure) const {
-  if (m_target.url.is_host_secret()) failure.message = fmt::format("***: {}", error_name(failure.code));
-  return failure;
-}
-
-void native_publisher::try_known_addresses(std::string_view why) {
-  std::vector<endpoint> known = m_shared.m_addresses.recall(m_target.url.host(), m_target.url.port());
-  if (known.empty()) return fail(disconnect_reason::dns_failed, fmt::format("cannot resolve {}", why));
-  on_resolved(std::move(known));
-}
-
-void native_publisher::connect_next() {
-  if (m_stage != stage::connecting) return;
-  const auto left = std::max<duration>(m_tcp_deadline - m_shared.m_loop.now(), duration(0));
-  if (m_next_endpoint == m_endpoints.size() || (m_next_endpoint > 0 && left == duration(0))) {
-    return fail(connecting_reason(m_connect_error.code), m_connect_error.message);
-  }
-  // A dead first address (IPv6 without a route, say) must leave time for the others.
-  const auto share = left / static_cast<int64_t>(m_endpoints.size() - m_next_endpoint);
-  m_deadline->arm_after(std::min(left, std::max(share, least_share)));
-  const endpoint& remote = m_endpoints[m_next_endpoint++];
-  m_operation = m_shared.m_network.connect(
-      remote, connect_options{},
-      [this](result<std::unique_ptr<byte_stream>> answer) { on_connected(std::move(answer)); });
-}
-
-void native_publisher::on_connected(result<std::unique_ptr<byte_stream>> answer) {
+void native_publisher::on_connected(connector::connect_result answer) {
+  m_last_stream.reset();
   if (!answer) {
-    m_connect_error = without_secret_host(std::move(answer.error()));
-    return connect_next();
+    publish_failure why = failure_of(answer.error(), m_target.url);
+    return fail(why.reason, std::move(why.text));
   }
   m_stream = std::move(*answer);
   begin_dialogue();
 }
 
 void native_publisher::begin_dialogue() {
-  client_dialogue_options options;
-  options.app = m_target.url.app();
-  options.tc_url = m_target.url.tc_url();
-  options.stream_key = m_target.url.key();
-  options.is_app_secret = m_target.url.is_app_secret();
-  options.chunk_size = m_target.chunk_size;
-  options.handshake_seed = m_target.handshake_seed;
-  m_dialogue = std::make_unique<client_dialogue>(std::move(options));
+  m_dialogue = std::make_unique<client_dialogue>(m_rounds.introduction());
   m_dialogue->hold_publish();
   m_dialogue->start();
   m_stage = stage::talking;
@@ -189,6 +97,19 @@ void native_publisher::begin_dialogue() {
   m_stream->set_events(this);
   report_phase(connect_phase::handshake);
   if (m_stage == stage::talking) pump(nullptr, 0, video_dialect::legacy);
+}
+
+/// The server or the transport ended this connection: there may be another one to make.
+void native_publisher::end_connection(publish_failure end) {
+  if (std::optional<publish_failure> final_one = m_rounds.judge(*m_dialogue, std::move(end))) {
+    if (m_dialogue->failure() == dialogue_failure::redirected) m_events.on_redirect(m_dialogue->redirect_target());
+    return fail(final_one->reason, std::move(final_one->text));
+  }
+  m_deadline->cancel();
+  m_stream->set_events(nullptr);
+  m_stream->close();
+  m_last_stream = std::move(m_stream);
+  open_connection();
 }
 
 void native_publisher::report_phase(connect_phase phase) {
@@ -217,6 +138,16 @@ stream_counters native_publisher::sample() const {
   return m_stream ? m_stream->sample() : stream_counters{};
 }
 
+endpoint native_publisher::local() const {
+  return m_stream ? m_stream->local() : endpoint{};
+}
+endpoint native_publisher::remote() const {
+  return m_stream ? m_stream->remote() : endpoint{};
+}
+std::string native_publisher::security() const {
+  return m_stream ? m_stream->security() : std::string();
+}
+
 void native_publisher::stop(duration deadline) {
   if (m_stage == stage::stopping || m_stage == stage::finished) return;
   const bool has_stream = m_stage == stage::publishing || m_stage == stage::ready ||
@@ -232,15 +163,6 @@ void native_publisher::stop(duration deadline) {
 void native_publisher::on_deadline() {
   const auto seconds = [](std::chrono::milliseconds limit) { return static_cast<double>(limit.count()) / 1000; };
   switch (m_stage) {
-    case stage::resolving:
-      m_operation.reset();
-      return try_known_addresses(about_host(fmt::format("no answer within {:g} s", seconds(m_target.resolve_timeout))));
-    case stage::connecting:
-      m_operation.reset();
-      m_connect_error =
-          without_secret_host({error_code::timed_out, fmt::format("{}: no answer within the TCP deadline",
-                                                                  m_endpoints[m_next_endpoint - 1].to_string())});
-      return connect_next();
     case stage::talking:
       return fail(disconnect_reason::handshake_timeout,
                   fmt::format("the server did not answer ({}) within {:g} s", phase_name(m_phase),
@@ -288,11 +210,20 @@ void native_publisher::follow_dialogue() {
       return fail(disconnect_reason::user_request, "unpublished");
     }
   } else if (phase == dialogue_phase::failed) {
-    return fail(dialogue_reason(m_dialogue->failure()), m_dialogue->description());
+    return end_connection(failure_of(*m_dialogue));
   }
   pump(nullptr, 0, video_dialect::legacy);
-  if (m_stage != stage::talking) return;
+  if (m_stage == stage::talking) follow_setup(phase);
+  if (m_stage != stage::ready && m_stage != stage::publishing) return;
+  if (const auto tc_url = m_dialogue->take_reconnect_request()) m_events.on_reconnect_request(*tc_url);
+}
+
+void native_publisher::follow_setup(dialogue_phase phase) {
   report_phase(phase_of(phase));
+  if (m_stage == stage::talking && m_dialogue->is_connected() && !m_has_told_answer) {
+    m_has_told_answer = true;
+    m_events.on_server_answer(m_rounds.answer_of(*m_dialogue));
+  }
   if (m_stage != stage::talking) return;
   if (phase == dialogue_phase::publishing) {
     m_deadline->cancel();
@@ -301,17 +232,15 @@ void native_publisher::follow_dialogue() {
   } else if (phase == dialogue_phase::publish && m_dialogue->is_ready_to_publish()) {
     m_deadline->cancel();
     m_stage = stage::ready;
-    m_shared.m_addresses.remember(m_target.url.host(), m_endpoints);
+    m_operation.reset();
+    m_shared.m_connector.confirm(m_target.url.host(), m_stream->remote());
     m_events.on_ready_to_publish();
   }
 }
 
 void native_publisher::on_end_of_stream(const io_outcome& outcome) {
   if (m_stage == stage::stopping) return fail(disconnect_reason::user_request, "unpublished, closed by the server");
-  if (outcome.status == io_status::closed) {
-    return fail(disconnect_reason::closed_by_server, "the server closed the connection");
-  }
-  fail(connected_reason(outcome.failure), fmt::format("connection lost: {}", error_name(outcome.failure)));
+  end_connection(failure_of(outcome));
 }
 
 /// A server that refuses says why and closes; the reset may be noticed by a write before its words are read.
@@ -322,7 +251,7 @@ void native_publisher::on_write_failed(const io_outcome& outcome) {
               m_dialogue->receive({m_shared.m_received.data(), read.bytes});
   }
   if (m_stage != stage::stopping && m_dialogue->phase() == dialogue_phase::failed) {
-    return fail(dialogue_reason(m_dialogue->failure()), m_dialogue->description());
+    return end_connection(failure_of(*m_dialogue));
   }
   on_end_of_stream(outcome);
 }

@@ -6,22 +6,22 @@
 
 #include "rtmp/protocol/chunk_writer.h"
 #include "rtmp/protocol/client_dialogue.h"
+#include "rtmp/publish_rounds.h"
 #include "rtmp/publisher.h"
 
 namespace campush {
 
 /// Makes native publishers: our own RTMP engine over a byte_stream. One per loop; it outlives what it makes.
-/// Shape: keeps what the publishers of a loop share: the address book, and the room in which one write is put together or one
-///   read arrives, so that a connection itself stays small.
-/// Errors: rtmps and the tunnelled schemes are not spoken here: the publisher reports bad_url.
+/// Shape: keeps what the publishers of a loop share: the room in which one write is put together or one read arrives, so that a
+///   connection itself stays small. The way to servers is the connector's.
+/// Errors: rtmp and rtmps are spoken here; for the encrypted and tunnelled schemes the publisher reports bad_url.
 /// Thread: loop-thread.
 class native_publisher_factory final : public publisher_factory {
  public:
-  native_publisher_factory(event_loop& loop, network& streams, resolver& names);
+  native_publisher_factory(event_loop& loop, connector& ways);
   ~native_publisher_factory() override;
 
   std::unique_ptr<publisher> make(const publish_target& target, publisher_events& events) override;
-  address_book& known_addresses() noexcept { return m_addresses; }
 
  private:
   friend class native_publisher;
@@ -30,22 +30,21 @@ class native_publisher_factory final : public publisher_factory {
   static constexpr size_t max_batch = 32, max_views = 192, read_bytes = 16 * 1024;
 
   event_loop& m_loop;
-  network& m_network;
-  resolver& m_resolver;
-  address_book m_addresses;
+  connector& m_connector;
   std::array<chunked_message, max_batch> m_messages;
   std::array<byte_view, max_views> m_views;
   std::array<uint8_t, read_bytes> m_received;
 };
 
-/// One connection by our own engine: resolve, TCP, handshake, connect, publish, media, unpublish.
+/// One attempt by our own engine: resolve, TCP, TLS, handshake, connect, publish, media, unpublish. A server that asks for a password or
+/// does not like Enhanced properties gets further connections within the same attempt (publish_rounds).
 /// Shape: as publisher says. A write gathers the rest of the tag begun before, then what the dialogue has to say, then new
-///   tags, into one write_some(); a tag of which the transport took no byte is not taken. Each phase has its own deadline; addresses
-///   are tried one after the other, each with its share of the TCP deadline, at least 1.5 s.
+///   tags, into one write_some(); a tag of which the transport took no byte is not taken. Each phase of each connection has its own
+///   deadline; those of resolve, TCP and TLS are the connector's.
 /// Errors: on_failed() comes from a timer, never from inside a call, and is the last event. More than the read allowance (1 MiB, and
 ///   64 KiB/s) from a server is a protocol_violation.
 /// Thread: loop-thread. Destroy it outside its own events.
-/// Source: DESIGN 5 Liveness; facts/rtmp 5.2 to 5.4.
+/// Source: DESIGN 5 Liveness; facts/rtmp 4 and 5.2 to 5.5.
 class native_publisher final : public publisher, private byte_stream_events {
  public:
   native_publisher(native_publisher_factory& shared, const publish_target& target, publisher_events& events);
@@ -58,23 +57,25 @@ class native_publisher final : public publisher, private byte_stream_events {
   void stop(duration deadline) override;
   stream_counters sample() const override;
   size_t pending_bytes() const noexcept override;
+  endpoint local() const override;
+  endpoint remote() const override;
+  std::string security() const override;
 
  private:
-  enum class stage : uint8_t { idle, resolving, connecting, talking, ready, publishing, stopping, finished };
+  enum class stage : uint8_t { idle, connecting, talking, ready, publishing, stopping, finished };
 
   void on_readable() override;
   void on_writable() override;
 
-  void on_resolved(result<std::vector<endpoint>> answer);
-  void try_known_addresses(std::string_view why);
-  std::string about_host(std::string_view text) const;
-  error without_secret_host(error failure) const;
-  void connect_next();
-  void on_connected(result<std::unique_ptr<byte_stream>> answer);
+  void open_connection();
+  void on_stage(connect_stage next);
+  void on_connected(connector::connect_result answer);
   void begin_dialogue();
+  void end_connection(publish_failure end);
   bool is_read_allowed(size_t bytes) noexcept;
   void on_bytes(byte_view bytes);
   void follow_dialogue();
+  void follow_setup(dialogue_phase phase);
   void report_phase(connect_phase phase);
   void on_end_of_stream(const io_outcome& outcome);
   void on_write_failed(const io_outcome& outcome);
@@ -94,18 +95,17 @@ class native_publisher final : public publisher, private byte_stream_events {
   stage m_stage = stage::idle;
   connect_phase m_phase = connect_phase::none;
 
+  publish_rounds m_rounds;
   std::unique_ptr<loop_timer> m_deadline, m_report;
   std::unique_ptr<pending_operation> m_operation;
-  std::vector<endpoint> m_endpoints;
-  size_t m_next_endpoint = 0;
-  time_point m_tcp_deadline{};
-  error m_connect_error;
 
   std::unique_ptr<byte_stream> m_stream;
+  std::unique_ptr<byte_stream> m_last_stream;  ///< closed within one of its own calls
   std::unique_ptr<client_dialogue> m_dialogue;
   tag_ptr m_partial_tag;
   chunked_message m_partial;
   bool m_is_blocked = false;
+  bool m_has_told_answer = false;
   int64_t m_read_allowance = 0;
   time_point m_last_read{};
 

@@ -68,6 +68,7 @@ rtmp_server::rtmp_server(event_loop& loop, network& transport, rtmp_server_optio
       m_network(transport),
       m_options(std::move(options)),
       m_listener(listener),
+      m_auth(m_options.auth, m_options.account),
       m_local(m_options.listen),
       m_reaper(loop.make_timer([this] { reap(); })),
       m_read_buffer(read_buffer_bytes) {}
@@ -104,14 +105,25 @@ void rtmp_server::kill_all_connections() {
   for (size_t i = 0; i < m_connections.size(); ++i) m_connections[i]->finish("server was killed");
 }
 
-size_t rtmp_server::unpublish(std::string_view app, std::string_view name) {
-  std::vector<server_connection*> kicked;
+std::vector<server_connection*> rtmp_server::publishers_of(std::string_view app, std::string_view name) const {
+  std::vector<server_connection*> found;
   for (const auto& [path, connection] : m_live) {
     const rtmp_stream_stats& stats = connection->stats();
-    if (name.empty() || (stats.app == app && stats.name == name)) kicked.push_back(connection);
+    if (name.empty() || (stats.app == app && stats.name == name)) found.push_back(connection);
   }
+  return found;
+}
+
+size_t rtmp_server::unpublish(std::string_view app, std::string_view name) {
+  const std::vector<server_connection*> kicked = publishers_of(app, name);
   for (server_connection* each : kicked) each->kick("unpublished by the operator");
   return kicked.size();
+}
+
+size_t rtmp_server::ask_to_reconnect(std::string_view app, std::string_view name, std::string_view tc_url) {
+  const std::vector<server_connection*> asked = publishers_of(app, name);
+  for (server_connection* each : asked) each->ask_to_reconnect(tc_url);
+  return asked.size();
 }
 
 void rtmp_server::set_faults(const rtmp_server_faults& faults) {

@@ -7,6 +7,9 @@
 
 #include "net/byte_stream.h"
 #include "net/event_loop.h"
+#include "rtmp/protocol/enhanced_connect.h"
+#include "rtmp/protocol/publisher_auth.h"
+#include "rtmp/protocol/server_capabilities.h"
 #include "server/received_tag.h"
 
 namespace campush {
@@ -27,6 +30,10 @@ struct rtmp_server_faults {
   uint64_t read_bytes_per_s = 0;  ///< slow reader; 0: as fast as bytes come
   duration acknowledge_every{};   ///< late acknowledgements: one in so long, whatever the window; 0: as due
   duration unpublish_after{};     ///< kicks the publisher after so long; 0: never
+  /// Every connect is refused with SRS's 302 and this tcUrl; empty: no redirect.
+  std::string redirect_to;
+  duration reconnect_after{};  ///< asks each publisher to reconnect after so long; 0: never
+  std::string reconnect_to;    ///< its tcUrl; empty: the same again
 };
 
 /// What a stream name that is already being published gets.
@@ -47,6 +54,12 @@ struct rtmp_server_options {
   duration setup_timeout = std::chrono::seconds(15);
   duration idle_timeout = std::chrono::seconds(60);  ///< without a byte; 0: never
   uint32_t gap_ms = 1000;                            ///< a step of a track's time that counts as a gap
+  /// What the answer to connect says of Enhanced RTMP, and where in it (server_dialogue_options).
+  server_capabilities claims;
+  bool claims_in_properties = false;
+  /// Publishers must prove who they are.
+  auth_method auth = auth_method::none;
+  auth_credentials account;
 };
 
 /// Times of one track as the wire had them: raw 32 bits, steps modulo 2^32.
@@ -76,6 +89,7 @@ struct rtmp_stream_stats {
   track_times video, audio;
   const char* video_codec = "";
   const char* audio_codec = "";
+  enhanced_offer offer;  ///< what the publisher's connect said of Enhanced RTMP
   /// Marks of the test clips (server/picture_mark.h); 0 pictures if the stream has none.
   picture_checker pictures;
 };
@@ -96,12 +110,13 @@ struct rtmp_server_totals {
   uint64_t connections_accepted = 0, connections_open = 0;
   uint64_t publishes_accepted = 0, publishes_refused = 0;
   uint64_t protocol_errors = 0;
+  uint64_t connects_refused = 0;  ///< for want of proof, redirected, denied, or because of Enhanced properties
 };
 
 class server_connection;
 
 /// Takes RTMP publishers, counts and records what they send, and misbehaves on request. For tests, the demo and campush-sink;
-/// it knows no users and no players.
+/// it knows one account at most, and no players.
 /// Shape: start(), then everything happens on the loop; stop() closes all, start() may follow (on the same port, if it is free).
 /// Errors: start(): those of network::listen. A recording that fails is logged once and ends; the stream goes on.
 /// Thread: loop-thread; on a simulated loop as on the real one. Recording blocks on the disk.
@@ -117,6 +132,8 @@ class rtmp_server {
   [[nodiscard]] result<endpoint> start();
   /// Stops listening and closes every connection at once, as a killed process would.
   void stop();
+  /// Asks the publishers of a stream (all if `name` is empty) to reconnect to `tc_url` (empty: the same again); returns how many.
+  size_t ask_to_reconnect(std::string_view app, std::string_view name, std::string_view tc_url);
   /// Closes every connection at once and goes on listening.
   void kill_all_connections();
   /// Kicks the publishers of a stream (all if `name` is empty) with NetStream.Unpublish.Success; returns how many.
@@ -139,6 +156,7 @@ class rtmp_server {
   void on_accepted(std::unique_ptr<byte_stream> stream);
   result<void> open_listener();
   void forget(server_connection& connection);
+  std::vector<server_connection*> publishers_of(std::string_view app, std::string_view name) const;
   void reap();
   std::string recording_path(const rtmp_stream_stats& stream) const;
 
@@ -147,6 +165,7 @@ class rtmp_server {
   rtmp_server_options m_options;
   rtmp_server_listener* m_listener;
   rtmp_server_faults m_faults;
+  server_auth m_auth;
   std::unique_ptr<stream_acceptor> m_acceptor;
   endpoint m_local;
   bool m_is_started = false;

@@ -15,10 +15,12 @@ constexpr duration linger = std::chrono::seconds(1);
 constexpr duration stalled_limit = std::chrono::minutes(10);
 constexpr size_t garbage_bytes = 4096;
 
-server_dialogue_options dialogue_options(uint32_t chunk_size, const rtmp_server_faults& faults) {
+server_dialogue_options dialogue_options(const rtmp_server_options& server, const rtmp_server_faults& faults) {
   server_dialogue_options options;
-  options.chunk_size = chunk_size;
+  options.chunk_size = server.chunk_size;
   options.acknowledges = faults.acknowledge_every == duration::zero();
+  options.claims = server.claims;
+  options.claims_in_properties = server.claims_in_properties;
   return options;
 }
 
@@ -28,11 +30,12 @@ server_connection::server_connection(rtmp_server& owner, std::unique_ptr<byte_st
     : m_owner(owner),
       m_faults(owner.m_faults),
       m_stream(std::move(stream)),
-      m_dialogue(dialogue_options(owner.m_options.chunk_size, m_faults), *this),
+      m_dialogue(dialogue_options(owner.m_options, m_faults), *this),
       m_deadline(owner.m_loop.make_timer([this] { on_deadline(); })),
       m_pace(owner.m_loop.make_timer([this] { on_pace(); })),
       m_acknowledge(owner.m_loop.make_timer([this] { on_acknowledge(); })),
-      m_kick(owner.m_loop.make_timer([this] { kick("unpublished"); })) {
+      m_kick(owner.m_loop.make_timer([this] { kick("unpublished"); })),
+      m_reconnect(owner.m_loop.make_timer([this] { ask_to_reconnect(m_owner.m_faults.reconnect_to); })) {
   m_stats.remote = m_stream->remote();
 }
 
@@ -143,7 +146,8 @@ void server_connection::finish(std::string_view why) {
   m_stream->set_events(nullptr);
   m_stream->close();
   m_stream.reset();
-  for (loop_timer* each : {m_deadline.get(), m_pace.get(), m_acknowledge.get(), m_kick.get()}) each->cancel();
+  for (loop_timer* each : {m_deadline.get(), m_pace.get(), m_acknowledge.get(), m_kick.get(), m_reconnect.get()})
+    each->cancel();
   m_owner.forget(*this);
 }
 
@@ -151,6 +155,12 @@ void server_connection::kick(std::string_view why) {
   if (m_stream == nullptr || m_is_closing) return;
   m_dialogue.send_status("status", "NetStream.Unpublish.Success", why);
   close_politely(why);
+  flush();
+}
+
+void server_connection::ask_to_reconnect(std::string_view tc_url) {
+  if (m_stream == nullptr || m_is_closing) return;
+  m_dialogue.send_reconnect_request(tc_url);
   flush();
 }
 
@@ -188,18 +198,30 @@ void server_connection::send_garbage() {
   }
 }
 
-dialogue_verdict server_connection::on_connect(std::string_view, std::string_view) {
+dialogue_verdict server_connection::on_connect(std::string_view app, std::string_view) {
   if (m_faults.silent_after_connect) m_is_mute = true;
   if (m_faults.garbage_after_handshake) {
     send_garbage();
     m_is_mute = true;
   }
+  dialogue_verdict verdict = answer_connect(app);
+  if (!verdict.is_accepted) ++m_owner.m_totals.connects_refused;
+  return verdict;
+}
+
+dialogue_verdict server_connection::answer_connect(std::string_view app) {
   if (m_faults.deny_connect) return {false, "NetConnection.Connect.Rejected", "Connection rejected.", true};
+  server_auth::verdict proof = m_owner.m_auth.check(app);
+  if (!proof.is_accepted) return {false, "NetConnection.Connect.Rejected", std::move(proof.description), true};
+  if (!m_faults.redirect_to.empty()) {
+    return {false, "NetConnection.Connect.Rejected", "RTMP 302 Redirect", true, m_faults.redirect_to};
+  }
   return {};
 }
 
-dialogue_verdict server_connection::on_publish(std::string_view app, std::string_view stream_key) {
+dialogue_verdict server_connection::on_publish(std::string_view app_as_sent, std::string_view stream_key) {
   const rtmp_server_faults& now = m_owner.m_faults;
+  const std::string_view app = without_auth_query(app_as_sent);
   const std::string_view name = stream_key.substr(0, stream_key.find('?'));
   const std::string path = std::string(app) + '/' + std::string(name);
   const auto taken = m_owner.m_live.find(path);
@@ -223,6 +245,7 @@ dialogue_verdict server_connection::on_publish(std::string_view app, std::string
   m_stats.app = shown_app_name(app);
   m_stats.name = name;
   m_stats.shown_name = shown_stream_name(name);
+  m_stats.offer = m_dialogue.offer();
   m_stats.is_live = true;
   m_stats.started_at = m_owner.m_loop.now();
   m_path = path;
@@ -230,6 +253,7 @@ dialogue_verdict server_connection::on_publish(std::string_view app, std::string
   open_recording();
   if (m_owner.m_listener != nullptr) m_owner.m_listener->on_publish(m_stats);
   if (now.unpublish_after != duration::zero()) m_kick->arm_after(now.unpublish_after);
+  if (now.reconnect_after != duration::zero()) m_reconnect->arm_after(now.reconnect_after);
   watch_idleness();
   dialogue_verdict accepted;
   accepted.closes = now.close_after_start;
@@ -294,6 +318,7 @@ void server_connection::end_stream(std::string_view why) {
   m_stats.ended_at = m_owner.m_loop.now();
   m_recorder.reset();
   m_kick->cancel();
+  m_reconnect->cancel();
   m_deadline->arm_after(m_owner.m_options.setup_timeout);
   const auto [first, last] = m_owner.m_live.equal_range(m_path);
   const auto self = std::find_if(first, last, [this](const auto& each) { return each.second == this; });

@@ -19,6 +19,8 @@ class server_connection final : public byte_stream_events, public server_dialogu
   void finish(std::string_view why);
   /// Tells the client that it is unpublished, then closes.
   void kick(std::string_view why);
+  /// The client may move when it likes; the connection stays.
+  void ask_to_reconnect(std::string_view tc_url);
   bool is_finished() const noexcept { return m_stream == nullptr; }
   /// Counts of the stream being published; null if none is.
   const rtmp_stream_stats* published() const noexcept { return m_stats.is_live ? &m_stats : nullptr; }
@@ -45,6 +47,7 @@ class server_connection final : public byte_stream_events, public server_dialogu
   void count(const received_tag& tag);
   void open_recording();
   void send_garbage();
+  dialogue_verdict answer_connect(std::string_view app);
 
   rtmp_server& m_owner;
   const rtmp_server_faults m_faults;  ///< as they were at accept
@@ -61,7 +64,7 @@ class server_connection final : public byte_stream_events, public server_dialogu
   bool m_has_stalled = false;
   std::string m_close_reason;
   std::vector<uint8_t> m_garbage;
-  std::unique_ptr<loop_timer> m_deadline, m_pace, m_acknowledge, m_kick;
+  std::unique_ptr<loop_timer> m_deadline, m_pace, m_acknowledge, m_kick, m_reconnect;
 };
 
 }  // namespace campush

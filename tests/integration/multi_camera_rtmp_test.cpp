@@ -63,7 +63,8 @@ class simulated_site {
   simulated_loop loop{world};
   memory_network network{world};
   memory_resolver names{network};
-  native_publisher_factory publishers{loop, network, names};
+  connector ways{loop, network, names};
+  native_publisher_factory publishers{loop, ways};
   std::vector<std::unique_ptr<simulated_server>> servers;
   std::unique_ptr<multi_session_manager> sessions =
       std::make_unique<multi_session_manager>(std::vector<loop_services>{{&loop, &publishers}}, media_stream_options{});

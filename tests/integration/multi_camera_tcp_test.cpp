@@ -45,7 +45,8 @@ class running_loop {
 
 struct publishing_loop : running_loop {
   system_resolver names{loop};
-  native_publisher_factory publishers{loop, network, names};
+  connector ways{loop, network, names};
+  native_publisher_factory publishers{loop, ways};
 };
 
 /// When the first keyframe of a server came, for the measurement of a failover.

@@ -145,10 +145,15 @@ std::string read_redirect(const amf0_value& information, std::string_view stream
   return chosen == std::end(choices) ? std::string() : std::string(*chosen);
 }
 
-amf0_value redirect_object(std::string_view url) {
-  return amf0_value::object({{"code", amf0_value::of(redirect_code)},
-                             {"redirect", amf0_value::of(folder_of(url))},
-                             {"redirect2", amf0_value::of(url)}});
+amf0_value redirect_object(std::string_view tc_url, std::string_view stream_key) {
+  amf0_value ex = amf0_value::object({{"code", amf0_value::of(redirect_code)}, {"redirect", amf0_value::of(tc_url)}});
+  if (!stream_key.empty()) {
+    std::string whole(tc_url);
+    whole += '/';
+    whole += stream_key;
+    ex.properties.emplace_back("redirect2", amf0_value::of(whole));
+  }
+  return ex;
 }
 
 }  // namespace campush

@@ -34,8 +34,8 @@ server_capabilities read_capabilities(const std::vector<amf0_value>& result_valu
 ///   it there. Longer than max_server_address bytes, or with anything but printable characters: as if it were absent.
 /// Source: facts/rtmp 4.6.
 std::string read_redirect(const amf0_value& information, std::string_view stream_key);
-/// The `ex` object that leads to `url` (app and key included).
-amf0_value redirect_object(std::string_view url);
+/// The `ex` object that leads to `tc_url`; redirect2 is there only where the key is known.
+amf0_value redirect_object(std::string_view tc_url, std::string_view stream_key = {});
 
 /// An address that a server sent: no longer than this, printable, without spaces.
 inline constexpr size_t max_server_address = 1024;

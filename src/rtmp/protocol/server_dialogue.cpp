@@ -70,6 +70,7 @@ struct server_dialogue::state final : chunk_reader::handler {
 
   void refuse_connect(const arguments& call, const dialogue_verdict& verdict);
   void answer(const arguments& call, const char* name, std::vector<amf0_value> more);
+  void status_on(uint32_t stream, amf0_value information);
   void status_on(uint32_t stream, std::string_view level, std::string_view code, std::string_view description);
   void end_publishing();
 
@@ -166,11 +167,14 @@ void server_dialogue::state::answer(const arguments& call, const char* name, std
   output.write_command(chunk_stream::command, 0, values);
 }
 
+void server_dialogue::state::status_on(uint32_t stream, amf0_value information) {
+  output.write_command(status_chunk_stream, stream,
+                       {amf0_value::of("onStatus"), amf0_value::of(0.0), amf0_value::null(), std::move(information)});
+}
+
 void server_dialogue::state::status_on(uint32_t stream, std::string_view level, std::string_view code,
                                        std::string_view description) {
-  output.write_command(
-      status_chunk_stream, stream,
-      {amf0_value::of("onStatus"), amf0_value::of(0.0), amf0_value::null(), status_object(level, code, description)});
+  status_on(stream, status_object(level, code, description));
 }
 
 void server_dialogue::state::refuse_connect(const arguments& call, const dialogue_verdict& verdict) {
@@ -226,8 +230,12 @@ void server_dialogue::state::on_publish(const rtmp_message& message, const argum
   closes = closes || verdict.closes;
   status_stream = stream;
   if (!verdict.is_accepted) {
-    return status_on(stream, "error", or_default(verdict.code, "NetStream.Publish.BadName"),
-                     or_default(verdict.description, "Publishing is refused."));
+    amf0_value information = status_object("error", or_default(verdict.code, "NetStream.Publish.BadName"),
+                                           or_default(verdict.description, "Publishing is refused."));
+    if (!verdict.redirect.empty()) {
+      information.properties.emplace_back("ex", redirect_object(verdict.redirect, text_at(values, 3)));
+    }
+    return status_on(stream, std::move(information));
   }
   publish_stream = stream;
   output.write_user_control(user_control::stream_begin, stream);

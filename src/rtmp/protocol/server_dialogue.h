@@ -27,7 +27,7 @@ struct dialogue_verdict {
   std::string code;  ///< e.g. NetStream.Publish.BadName; empty: the usual one
   std::string description;
   bool closes = false;  ///< the caller should close once pending output is sent
-  /// Of a refused connect: the whole address where the client should go instead (SRS's 302).
+  /// Of a refused connect or publish: the tcUrl where the client should go instead (SRS's 302).
   std::string redirect = {};
 };
 

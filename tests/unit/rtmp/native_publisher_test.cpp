@@ -56,7 +56,8 @@ struct publisher_bench {
   memory_host& host = network.add_host("server", {"10.0.0.1"});
   taken_tags taken;
   rtmp_server server{loop, network, server_options(), &taken};
-  native_publisher_factory factory{loop, network, names};
+  connector ways{loop, network, names};
+  native_publisher_factory factory{loop, ways};
   listening_session heard;
   std::unique_ptr<publisher> subject;
   tag_pool pool;
@@ -253,49 +254,6 @@ TEST(native_publisher, uses_the_last_good_address_when_dns_falls_silent_but_not_
   EXPECT_EQ(bench.heard.reason, disconnect_reason::dns_failed);
 }
 
-/// A name service with words of its own.
-struct failing_resolver final : resolver {
-  struct operation final : pending_operation {};
-  event_loop& loop;
-  std::string words;
-  explicit failing_resolver(event_loop& on) : loop(on) {}
-  std::unique_ptr<pending_operation> resolve(const std::string& host, uint16_t, resolve_callback done) override {
-    loop.post([done = std::move(done), text = host + ": " + words] {
-      done(campush::fail(error_code::name_not_resolved, text));
-    });
-    return std::make_unique<operation>();
-  }
-};
-
-TEST(native_publisher, knows_a_name_service_that_does_not_answer_by_the_words_of_either_libc) {
-  struct row {
-    const char* host;
-    const char* words;
-    bool uses_known_address;
-  };
-  const row rows[] = {{"server", "Temporary failure in name resolution", true},
-                      {"server", "Try again", true},
-                      {"server", "Name or service not known", false},
-                      {"temporary.example", "Name does not resolve", false}};
-  for (const row& each : rows) {
-    SCOPED_TRACE(each.words);
-    publisher_bench bench;
-    failing_resolver broken(bench.loop);
-    broken.words = each.words;
-    native_publisher_factory factory(bench.loop, bench.network, broken);
-    publish_target target;
-    target.url = *stream_url::parse(std::string("rtmp://") + each.host + "/live/k");
-    factory.known_addresses().remember(each.host, {*parse_endpoint("10.0.0.1", 1)});
-    bench.subject = factory.make(target, bench.heard);
-    bench.heard.output = bench.subject.get();
-    bench.subject->start();
-    bench.world.run_for(seconds(1));
-    EXPECT_EQ(bench.heard.is_published, each.uses_known_address);
-    EXPECT_EQ(bench.heard.reason == disconnect_reason::dns_failed, !each.uses_known_address);
-    bench.subject.reset();
-  }
-}
-
 TEST(native_publisher, names_a_secret_host_in_no_text) {
   struct row {
     const char* name;
@@ -385,7 +343,8 @@ TEST(native_publisher, tells_the_servers_last_words_when_a_write_finds_the_conne
     SCOPED_TRACE(says_why);
     publisher_bench bench;
     resetting_network network(bench.network);
-    native_publisher_factory factory(bench.loop, network, bench.names);
+    connector ways(bench.loop, network, bench.names);
+    native_publisher_factory factory(bench.loop, ways);
     publish_target target;
     target.url = *stream_url::parse("rtmp://server/live/k");
     bench.subject = factory.make(target, bench.heard);
@@ -451,7 +410,7 @@ TEST(native_publisher, stops_within_the_deadline_whatever_it_waits_for) {
 
 TEST(native_publisher, refuses_schemes_that_it_does_not_speak) {
   publisher_bench bench;
-  bench.start("rtmps://server/live/k");
+  bench.start("rtmpe://server/live/k");
   bench.world.run_for(milliseconds(1));
   EXPECT_EQ(bench.heard.reason, disconnect_reason::bad_url);
 }

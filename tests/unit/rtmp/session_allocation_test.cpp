@@ -108,7 +108,8 @@ struct steady_bench {
   simulated_loop loop{world};
   counting_network network{loop};
   numeric_resolver names{loop};
-  native_publisher_factory publishers{loop, network, names};
+  connector ways{loop, network, names};
+  native_publisher_factory publishers{loop, ways};
   media_stream stream{{0, 0}, "main", loop, media_stream_options{}};
   session_pool pool{loop, publishers};
   session_manager sessions{stream, pool};

@@ -149,8 +149,10 @@ TEST(enhanced_connect, finds_the_tc_url_of_a_redirect) {
 }
 
 TEST(enhanced_connect, makes_a_redirect_that_it_reads) {
-  EXPECT_EQ(read_redirect(amf0_value::object({{"ex", redirect_object("rtmp://b:19/live/x/gate")}}), "gate"),
-            "rtmp://b:19/live/x");
+  for (const char* key : {"", "gate", "gate?token=1"}) {
+    EXPECT_EQ(read_redirect(amf0_value::object({{"ex", redirect_object("rtmp://b:19/live/x", key)}}), "gate?token=1"),
+              "rtmp://b:19/live/x");
+  }
 }
 
 }  // namespace

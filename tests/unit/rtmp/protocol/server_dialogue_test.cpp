@@ -421,12 +421,15 @@ TEST(server_dialogue, asks_a_publisher_to_reconnect) {
 }
 
 TEST(server_dialogue, sends_a_publisher_elsewhere) {
-  joined both;
-  both.handler.connect_verdict = {false, "", "RTMP 302 Redirect", true, "rtmp://b:1936/live/gate"};
-  both.client.start();
-  both.pump();
-  EXPECT_EQ(both.client.failure(), dialogue_failure::redirected);
-  EXPECT_EQ(both.client.redirect_target(), "rtmp://b:1936/live");
+  for (const bool at_publish : {false, true}) {
+    joined both;
+    (at_publish ? both.handler.publish_verdict : both.handler.connect_verdict) = {
+        false, "NetConnection.Connect.Rejected", "RTMP 302 Redirect", true, "rtmp://b:1936/live"};
+    both.client.start();
+    both.pump();
+    EXPECT_EQ(both.client.failure(), dialogue_failure::redirected);
+    EXPECT_EQ(both.client.redirect_target(), "rtmp://b:1936/live");
+  }
 }
 
 }  // namespace
