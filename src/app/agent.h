@@ -7,6 +7,7 @@
 #include "config/system_config.h"
 #include "device/camera_manager.h"
 #include "net/asio_event_loop.h"
+#include "net/netlink_monitor.h"
 #include "net/system_resolver.h"
 #include "net/tcp_network.h"
 #include "rtmp/multi_session_manager.h"
@@ -24,6 +25,8 @@ struct io_lane {
   asio_event_loop loop;
   tcp_network streams;
   system_resolver names;
+  std::unique_ptr<netlink_monitor> links =
+      netlink_monitor::make_if_possible(loop);  ///< null where the kernel does not tell
   connector ways;
   native_publisher_factory native;
   publisher_switch publishers;
