@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -211,7 +212,11 @@ std::string pin_text(const pin_digest& pin) {
 result<void> check_readable(const std::string& path, const char* what) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return tl::unexpected<error>(error_from_errno(errno, fmt::format("{} {}", what, path)));
+  struct stat about {};
+  // OpenSSL would read a device or wait for a FIFO for ever.
+  const bool is_plain = ::fstat(fd, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
   ::close(fd);
+  if (!is_plain) return fail(error_code::malformed, fmt::format("{} {}: neither a file nor a folder", what, path));
   return {};
 }
 

@@ -51,7 +51,7 @@ struct tls_peer {
 /// Certificate chain and private key of one side. Errors: as above.
 [[nodiscard]] result<void> load_identity(SSL_CTX* context, const std::string& certificate_file,
                                          const std::string& key_file);
-/// Errors: not_found, permission_denied …; the content is not looked at.
+/// Errors: not_found, permission_denied …, malformed (a device, a FIFO); the content is not looked at.
 [[nodiscard]] result<void> check_readable(const std::string& path, const char* what);
 
 /// What both sides allow: no renegotiation, no compression, bounded chains.

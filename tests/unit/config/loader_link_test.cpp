@@ -41,6 +41,8 @@ class key_folder {
     write_pair("two");
     std::ofstream(m_path / "junk") << "not PEM\n";
     std::ofstream(m_path / "secret") << "s3cret\n";
+    std::filesystem::create_directories(m_path / "hashed");
+    std::filesystem::copy_file(m_path / "one.crt", m_path / "hashed" / "01234567.0");
   }
   ~key_folder() { std::filesystem::remove_all(m_path); }
   std::string operator/(const char* name) const { return (m_path / name).string(); }
@@ -180,20 +182,19 @@ TEST(loader_link, names_files_that_may_still_come_and_loads) {
     std::string expected;
   } cases[] = {
       {"all is well",
-       "\"tls\": {\"ca_file\": \"" + keys / "one.crt" + "\", \"ca_path\": \"" + keys / "." + "\", \"client_cert\": \"" +
-           keys / "one.crt" + "\", \"client_key\": \"" + keys / "one.key" +
+       "\"tls\": {\"ca_file\": \"" + keys / "one.crt" + "\", \"ca_path\": \"" + keys / "hashed" +
+           "\", \"client_cert\": \"" + keys / "one.crt" + "\", \"client_key\": \"" + keys / "one.key" +
            "\"}, \"sign\": {\"type\": \"aliyun\", \"key_file\": \"" + keys / "secret" + "\"}",
        ""},
       {"no CA", R"("tls": {"ca_file": "/nonexistent/ca.pem"})",
-       "tls/ca_file: /nonexistent/ca.pem: No such file or directory"},
+       "tls/ca_file: ca_file /nonexistent/ca.pem: No such file or directory"},
       {"no PEM", "\"tls\": {\"ca_file\": \"" + keys / "junk" + "\"}",
-       "tls/ca_file: " + keys / "junk" + ": holds no certificate in PEM"},
-      {"a device", R"("tls": {"ca_file": "/dev/zero"})", "tls/ca_file: /dev/zero: not a regular file"},
-      {"file for a folder", "\"tls\": {\"ca_path\": \"" + keys / "junk" + "\"}",
-       "tls/ca_path: " + keys / "junk" + ": "},
+       "tls/ca_file: ca_file " + keys / "junk" + ": no certificate in PEM form"},
+      {"a device", R"("tls": {"ca_file": "/dev/zero"})", "tls/ca_file: ca_file /dev/zero: neither a file nor a folder"},
+      {"names without hashes", "\"tls\": {\"ca_path\": \"" + keys / "." + "\"}", "tls/ca_path: ca_path "},
       {"another's key",
        "\"tls\": {\"client_cert\": \"" + keys / "one.crt" + "\", \"client_key\": \"" + keys / "two.key" + "\"}",
-       "tls/client_key: " + keys / "two.key" + ": is not the key of " + keys / "one.crt"},
+       keys / "two.key" + ": it does not belong to the certificate"},
       {"no secret", R"("sign": {"type": "aliyun", "key_file": "/nonexistent/s"})",
        "sign/key_file: /nonexistent/s: No such file or directory"},
   };
@@ -210,8 +211,9 @@ TEST(loader_link, says_once_what_several_sessions_inherit) {
   const system_config config =
       loaded(with_rtmp(R"([{"urls": ["rtmps://a/live/k"]}, {"name": "b", "urls": ["rtmps://c/live/k"]}])",
                        R"({"tls": {"ca_file": "/nonexistent"}})"));
-  EXPECT_EQ(config.file_problems,
-            std::vector<std::string>{"c.json:1:30: /rtmp/tls/ca_file: /nonexistent: No such file or directory"});
+  EXPECT_EQ(
+      config.file_problems,
+      std::vector<std::string>{"c.json:1:30: /rtmp/tls/ca_file: ca_file /nonexistent: No such file or directory"});
 }
 
 }  // namespace campush
