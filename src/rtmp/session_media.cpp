@@ -151,7 +151,7 @@ void session::on_sample() {
   const publisher& output = m_main->output();
   const bool has_waiting = !m_feed.queue().empty() || output.pending_bytes() > 0;
   m_sampler.sample(now, output.sample(), has_waiting, output.is_drained());
-  m_feed.queue().set_kernel_unsent(m_sampler.unsent_bytes(), m_sampler.drain_rate());
+  m_feed.queue().set_kernel_unsent(m_sampler.unsent_bytes(), m_sampler.drain_rate(), now);
   if (m_sampler.is_healthy() && m_feed.is_started()) m_manager->on_healthy();
   if (!check_liveness(now)) return;
   adapt_bitrate(now);
