@@ -53,7 +53,7 @@ void log_refusal(const result<void>& outcome) {
 io_lane::io_lane()
     : streams(loop),
       names(loop),
-      ways(loop, streams, names),
+      ways(loop, streams, names, links.get()),
       native(loop, ways),
       publishers(native, loop, ways),
       thread([this] {
@@ -84,7 +84,10 @@ void agent::make_lanes(uint32_t count) {
   std::vector<loop_services> services;
   for (uint32_t i = 0; i < count; ++i) {
     m_lanes.push_back(std::make_unique<io_lane>());
-    services.push_back({&m_lanes.back()->loop, &m_lanes.back()->publishers});
+    loop_services& lane = services.emplace_back();
+    lane.loop = &m_lanes.back()->loop;
+    lane.publishers = &m_lanes.back()->publishers;
+    lane.links = m_lanes.back()->links.get();
   }
   m_sessions = std::make_unique<multi_session_manager>(std::move(services), media_stream_options{});
 }

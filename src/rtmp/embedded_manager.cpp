@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "net/asio_event_loop.h"
+#include "net/netlink_monitor.h"
 #include "net/system_resolver.h"
 #include "net/tcp_network.h"
 #include "rtmp/multi_session_manager.h"
@@ -28,11 +29,12 @@ class embedded_manager {
   asio_event_loop m_loop;
   tcp_network m_network{m_loop};
   system_resolver m_names{m_loop};
-  connector m_ways{m_loop, m_network, m_names};
+  const std::unique_ptr<netlink_monitor> m_links = netlink_monitor::make_if_possible(m_loop);
+  connector m_ways{m_loop, m_network, m_names, m_links.get()};
   native_publisher_factory m_native{m_loop, m_ways};
   publisher_switch m_publishers{m_native, m_loop, m_ways};
   std::unique_ptr<multi_session_manager> m_manager = std::make_unique<multi_session_manager>(
-      std::vector<loop_services>{{&m_loop, &m_publishers}}, media_stream_options{});
+      std::vector<loop_services>{{&m_loop, &m_publishers, m_links.get()}}, media_stream_options{});
   std::thread m_thread;
 };
 
