@@ -457,6 +457,37 @@ TEST_F(connector_test, begins_a_list_that_is_too_long_for_one_attempt_with_anoth
   EXPECT_EQ(called().front(), "10.0.0.1:1935") << "14 waits of 250 ms leave 1.5 s for the last";
 }
 
+TEST_F(connector_test, goes_on_to_tls_and_has_a_deadline_of_its_own_for_it) {
+  add_machine("10.0.0.1");
+  set_addresses({"10.0.0.1"});
+  m_target.is_tls = true;
+  m_target.tls.insecure = true;
+  connect();
+  EXPECT_THAT(m_stages, ElementsAre(connect_stage::tcp, connect_stage::tls));
+  ASSERT_TRUE(m_failure) << "the server says nothing";
+  EXPECT_EQ(m_failure->stage, connect_stage::tls);
+  EXPECT_EQ(m_failure->cause.code, error_code::timed_out);
+  EXPECT_EQ(cause(), "live: no TLS handshake within 5 s");
+  EXPECT_EQ(took(), 5ms + 4ms + 5s);
+  m_served.clear();
+  EXPECT_EQ(m_net.open_connections(), 0U);
+
+  connect();
+  EXPECT_EQ(called().size(), 1U) << "a server without TLS is no dead address";
+}
+
+TEST_F(connector_test, reports_tls_options_that_cannot_be_used_as_a_matter_of_tls) {
+  add_machine("10.0.0.1");
+  set_addresses({"10.0.0.1"});
+  m_target.is_tls = true;
+  m_target.tls.ca_file = "/nonexistent/ca.pem";
+  connect();
+  ASSERT_TRUE(m_failure);
+  EXPECT_EQ(m_failure->stage, connect_stage::tls);
+  EXPECT_EQ(m_failure->cause.code, error_code::not_found);
+  EXPECT_THAT(cause(), HasSubstr("/nonexistent/ca.pem"));
+}
+
 TEST_F(connector_test, says_nothing_and_calls_nobody_after_it_was_given_up) {
   add_machine("10.0.0.1");
   set_addresses({"10.0.0.1"});
