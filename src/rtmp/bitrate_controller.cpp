@@ -12,7 +12,7 @@ using std::chrono::seconds;
 constexpr duration least_window = seconds(1);
 constexpr duration longest_window = seconds(10);
 constexpr duration congested_delay = milliseconds(250), clean_delay = milliseconds(125);
-/// Delivery under what was accepted for so long; a rise of the round trip alone ends sooner.
+/// Delivery under what the encoder makes for so long; a rise of the round trip alone ends sooner.
 constexpr duration short_for = seconds(3);
 constexpr uint64_t short_percent = 90;
 /// What waits shrinks when so much more was delivered than came in.
@@ -78,7 +78,7 @@ void bitrate_controller::sample(time_point now, const bitrate_sample& seen) noex
     case verdict::neutral: m_clean_since = now; break;
     case verdict::congested:
       m_clean_since = now;
-      if (now - m_changed_at >= 2 * window) lower(now, last);
+      if (now - m_changed_at >= 2 * window) lower(now, last, window);
       break;
   }
 }
@@ -112,16 +112,17 @@ bool bitrate_controller::look(time_point now, duration window, view& out) const 
 
 bitrate_controller::verdict bitrate_controller::judge(time_point now, const view& seen, duration window) noexcept {
   // A line that carries nothing at all tells no rate: it recovers, or liveness ends the connection.
+  if (seen.acknowledged == 0) m_short_since = time_point{};
   if (seen.acknowledged == 0) return verdict::neutral;
-  const bool is_short = seen.acknowledged * 100 < seen.accepted * short_percent;
+  const bool is_short = seen.acknowledged * 100 < (seen.video + seen.audio) * short_percent;
   if (!is_short) m_short_since = time_point{};
   if (is_short && m_short_since == time_point{}) m_short_since = now;
-  if (is_short && now - m_short_since >= std::max<duration>(short_for, 2 * window)) return verdict::congested;
+  if (is_short && now - m_short_since >= std::max(short_for, 2 * window)) return verdict::congested;
   if (seen.smallest_delay > congested_delay) {
     const bool is_draining = seen.acknowledged * 100 > seen.accepted * draining_percent;
     return is_draining ? verdict::neutral : verdict::congested;
   }
-  return seen.smallest_delay <= clean_delay && !is_short ? verdict::clean : verdict::neutral;
+  return seen.smallest_delay <= clean_delay ? verdict::clean : verdict::neutral;
 }
 
 /// Where several sessions share the encoder it may run lower than this one wants.
@@ -129,10 +130,27 @@ uint32_t bitrate_controller::running_kbps(uint32_t asked_kbps) const noexcept {
   return asked_kbps > 0 ? std::min(m_target, asked_kbps) : m_target;
 }
 
-void bitrate_controller::lower(time_point now, const view& seen) noexcept {
+/// Of pictures. Behind a drop the line runs empty for a while: the best window of the time that delivery has been short tells
+/// what it carries.
+uint64_t bitrate_controller::delivered_kbps(time_point now, duration window) const noexcept {
+  uint64_t best = 0;
+  const time_point recent = now - std::max(short_for, 2 * window);
+  const time_point since =
+      m_short_since == time_point{} ? now - window : std::min(std::max(m_short_since, recent), now - window);
+  for (time_point end = now; end - window >= since; end -= window / 4) {
+    const point* first = before(end - window);
+    const point* last = before(end);
+    if (first == nullptr || last == nullptr || first == last) break;
+    const uint64_t bytes = minus(last->seen.acknowledged_bytes, first->seen.acknowledged_bytes);
+    const uint64_t sound = minus(last->seen.offered_audio_bytes, first->seen.offered_audio_bytes);
+    best = std::max(best, kbps_of(minus(bytes, sound), last->at - first->at));
+  }
+  return best;
+}
+
+void bitrate_controller::lower(time_point now, const view& seen, duration window) noexcept {
   const uint32_t running = running_kbps(m_asked);
-  const uint64_t delivered = minus(kbps_of(seen.acknowledged, seen.span), kbps_of(seen.audio, seen.span));
-  uint64_t wanted = std::min<uint64_t>(delivered * lowered_percent / 100, running);
+  uint64_t wanted = std::min<uint64_t>(delivered_kbps(now, window) * lowered_percent / 100, running);
   // What an encoder that does not listen sends says nothing of the rates below.
   const bool is_followed = kbps_of(seen.video, seen.span) * 100 <= uint64_t{running} * obeyed_percent;
   if (is_followed) wanted = std::min<uint64_t>(wanted, uint64_t{running} * lowered_percent / 100);

@@ -25,7 +25,7 @@ struct bitrate_bounds {
 /// clock it is given.
 /// Shape: begin() with each connection, sample() every 200 ms while it publishes; target_kbps() is the session's vote.
 ///   Congested: the smallest queue delay over max(1 s, 2 × rtt) is above 250 ms and what waits does not shrink, or for 3 s less was
-///   acknowledged than was accepted (a buffer on the way fills: our own queue does not show it). Then 85 % of what was
+///   acknowledged than the encoder made (drops keep our queue short, or a buffer on the way fills). Then 85 % of what was
 ///   delivered, less where that does not help, never under the floor. Clean: at most half of that delay. After every 5 s of clean 8 % of the
 ///   ceiling are added. A raise that is followed by congestion within 15 s is remembered: its rate is tried again after 10 s, then
 ///   15 s, so that a link that recovered fills again within a minute. An encoder that makes more than it was asked for is noticed,
@@ -69,7 +69,8 @@ class bitrate_controller {
   bool look(time_point now, duration window, view& out) const noexcept;
   verdict judge(time_point now, const view& seen, duration window) noexcept;
   void judge_obedience(time_point now) noexcept;
-  void lower(time_point now, const view& seen) noexcept;
+  uint64_t delivered_kbps(time_point now, duration window) const noexcept;
+  void lower(time_point now, const view& seen, duration window) noexcept;
   void raise(time_point now, uint32_t asked_kbps) noexcept;
   uint32_t running_kbps(uint32_t asked_kbps) const noexcept;
 

@@ -24,7 +24,7 @@ void session_sampler::begin(time_point now, const stream_counters& counters) noe
   m_offset = m_written = counters.bytes_written;
   m_acknowledged = minus(counters.bytes_written, counters.unacked_bytes.value_or(0));
   take_kernel_truth(counters);
-  m_points[0] = {now, m_written, minus(m_written, counters.unsent_bytes.value_or(0)), 0};
+  m_points[0] = {now, m_written, minus(m_written, counters.unsent_bytes.value_or(0)), 0, false};
   m_point_count = 1;
 }
 
@@ -76,17 +76,28 @@ void session_sampler::update_latency(time_point now) noexcept {
   m_latency_us = m_latency_us == 0 ? age : m_latency_us - m_latency_us / 8 + age / 8;
 }
 
+void session_sampler::update_drain_rate() noexcept {
+  const point& newest = m_points[m_point_count - 1];
+  size_t first = m_point_count - 1;
+  while (first > 0 && newest.has_unsent && m_points[first - 1].has_unsent) --first;
+  const bool was_busy = first < m_point_count - 1;
+  // What a source that pauses sends says only that the kernel can send at least that.
+  const point& since = m_points[was_busy ? first : m_point_count - 2];
+  const uint64_t rate = per_second(minus(newest.sent, since.sent), newest.at - since.at);
+  m_drain_rate = was_busy ? rate : std::max(m_drain_rate, rate);
+}
+
 void session_sampler::update_rates(time_point now) noexcept {
   if (m_point_count == history) {
     std::move(m_points.begin() + 1, m_points.end(), m_points.begin());
     --m_point_count;
   }
-  const point newest{now, m_written, minus(m_written, m_unsent), m_frames};
+  const point newest{now, m_written, minus(m_written, m_unsent), m_frames, m_unsent > 0};
   m_points[m_point_count++] = newest;
   const point& oldest = m_points[0];
   const duration elapsed = now - oldest.at;
   m_bitrate_current = per_second(8 * minus(newest.written, oldest.written), elapsed);
-  m_drain_rate = per_second(minus(newest.sent, oldest.sent), elapsed);
+  update_drain_rate();
   m_frames_per_second = static_cast<double>(per_second(1000 * (newest.frames - oldest.frames), elapsed)) / 1000;
   m_bitrate_average = per_second(8 * m_written, now - m_begin);
   // Less than a whole second says nothing about the best second.

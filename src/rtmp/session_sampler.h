@@ -36,7 +36,8 @@ class session_sampler {
   uint64_t bitrate_current_bps() const noexcept { return m_bitrate_current; }
   uint64_t bitrate_average_bps() const noexcept { return m_bitrate_average; }
   uint64_t bitrate_peak_bps() const noexcept { return m_bitrate_peak; }
-  /// How fast the kernel sends, bytes a second; 0 while unknown.
+  /// How fast the kernel sends when it has something to send, bytes a second; 0 while unknown. Measured while bytes waited in it at each
+  /// sample, of up to a second; in between the last such value holds, unless more than that was sent.
   uint64_t drain_rate() const noexcept { return m_drain_rate; }
   uint64_t unsent_bytes() const noexcept { return m_unsent; }
   uint64_t written_bytes() const noexcept { return m_written; }
@@ -54,6 +55,7 @@ class session_sampler {
   struct point {
     time_point at{};
     uint64_t written = 0, sent = 0, frames = 0;
+    bool has_unsent = false;
   };
   struct mark {
     uint64_t end_offset = 0;
@@ -63,6 +65,7 @@ class session_sampler {
 
   void take_kernel_truth(const stream_counters& counters) noexcept;
   void update_rates(time_point now) noexcept;
+  void update_drain_rate() noexcept;
   void update_latency(time_point now) noexcept;
 
   duration m_ack_stall;

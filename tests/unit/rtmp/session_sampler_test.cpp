@@ -39,6 +39,28 @@ TEST(session_sampler, measures_rates_over_the_last_second) {
   EXPECT_EQ(link.sampler.bitrate_peak_bps(), 1'000'000u);
 }
 
+TEST(session_sampler, a_pause_of_the_source_is_not_a_slow_kernel) {
+  sampled_connection link;
+  link.counters.unsent_bytes = 10'000;
+  for (int i = 0; i < 10; ++i) link.step(25'000, 10'000);
+  EXPECT_EQ(link.sampler.drain_rate(), 125'000u);
+  link.counters.unsent_bytes = 0;
+  for (int i = 0; i < 10; ++i) link.step(100, 0);
+  // A large picture, written just before the sample.
+  link.counters.unsent_bytes = 50'000;
+  link.step(50'100, 50'000);
+  EXPECT_EQ(link.sampler.drain_rate(), 125'000u);
+}
+
+TEST(session_sampler, a_kernel_that_sends_slower_is_seen_while_bytes_wait) {
+  sampled_connection link;
+  for (int i = 0; i < 10; ++i) link.step(25'000, 0);
+  link.counters.unsent_bytes = 40'000;
+  link.step(45'000, 40'000);
+  for (int i = 0; i < 5; ++i) link.step(5'000, 40'000);
+  EXPECT_EQ(link.sampler.drain_rate(), 25'000u);
+}
+
 TEST(session_sampler, says_stalled_after_8_s_without_acknowledgement_while_data_waits) {
   sampled_connection link;
   link.step(1000, 1000);
