@@ -37,7 +37,7 @@ simulation::~simulation() = default;
 
 std::chrono::system_clock::time_point simulation::simulated_clock::wall_now() const noexcept {
   constexpr std::chrono::seconds boot_time(1'700'000'000);
-  return std::chrono::system_clock::time_point(boot_time) +
+  return std::chrono::system_clock::time_point(boot_time + m_wall_step) +
          std::chrono::duration_cast<std::chrono::system_clock::duration>(m_now.time_since_epoch());
 }
 

@@ -48,6 +48,8 @@ class simulation {
 
   const clock& time() const noexcept { return m_clock; }
   time_point now() const noexcept { return m_clock.now(); }
+  /// As somebody who sets the clock: only wall_now() hears of it.
+  void step_wall(std::chrono::seconds by) noexcept { m_clock.m_wall_step += by; }
   /// Runs `work` at the present time, after what is already due.
   void post(std::function<void()> work);
 
@@ -77,6 +79,7 @@ class simulation {
     time_point now() const noexcept override { return m_now; }
     std::chrono::system_clock::time_point wall_now() const noexcept override;
     time_point m_now{};
+    std::chrono::seconds m_wall_step{0};
   };
   class posted_work;
   struct slot {

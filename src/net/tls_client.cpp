@@ -84,7 +84,7 @@ class openssl_client final : public tls_client {
     if (name.empty() || name.size() > TLSEXT_MAXLEN_host_name) return false;
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return X509_VERIFY_PARAM_set1_host(rules, name.data(), name.size()) == 1 &&
-           SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1;
   }
 
   event_loop& m_loop;

@@ -187,7 +187,7 @@ std::string tls_link::about_peer() const {
 }
 
 io_outcome tls_link::read(uint8_t* data, size_t size) {
-  m_was_cut_short = false;
+  m_was_cut_short = m_has_read_well = false;
   if (m_read_end) return *m_read_end;
   if (size == 0) return {io_status::ok};
   forget_old_errors();
@@ -199,6 +199,7 @@ io_outcome tls_link::read(uint8_t* data, size_t size) {
   SSL_clear_mode(m_ssl.get(), SSL_MODE_RELEASE_BUFFERS);
   if (m_room->sealed_bytes > 0) flush();
   if (reason == SSL_ERROR_NONE) {
+    m_has_read_well = true;
     m_plain_read += static_cast<uint64_t>(got);
     return {io_status::ok, static_cast<size_t>(got)};
   }
@@ -214,6 +215,7 @@ io_outcome tls_link::end_reading(int reason) {
     end = {io_status::failed, 0, error_code::tls_failed};
   } else if (m_transport_failure) {
     end = {io_status::failed, 0, *m_transport_failure};
+    m_write_failure = m_write_failure.value_or(end.failure);
   } else if (m_has_ended) {
     log_debug(log_module::net, "TLS with {}: closed without close_notify", about_peer());
   } else if (reason != SSL_ERROR_ZERO_RETURN) {
@@ -232,10 +234,11 @@ io_outcome tls_link::write(const byte_view* parts, size_t count) {
   if (rest.is_done()) return {io_status::ok};
   size_t taken = 0;
   while (!rest.is_done() && flush()) {
-    taken += seal(rest);
+    const size_t sealed = seal(rest);
+    flush();
     if (m_write_failure) break;
+    taken += sealed;
   }
-  if (m_room->sealed_bytes > 0) flush();
   m_plain_written += taken;
   if (taken > 0) return {io_status::ok, taken};
   if (m_write_failure) return {io_status::failed, 0, *m_write_failure};
@@ -301,7 +304,8 @@ void tls_link::hold(byte_view parts[2], size_t sent) {
 }
 
 bool tls_link::has_unread() const noexcept {
-  return !m_read_end && (m_was_cut_short || SSL_has_pending(m_ssl.get()) == 1);
+  // OpenSSL calls the beginning of a record pending, too: whoever has read until would_block has read everything.
+  return !m_read_end && (m_was_cut_short || (m_has_read_well && SSL_has_pending(m_ssl.get()) == 1));
 }
 
 void tls_link::finish_writing() noexcept {
@@ -326,7 +330,18 @@ void tls_link::close() noexcept {
     flush();
   }
   m_write_failure = m_write_failure.value_or(error_code::closed_by_peer);
+  if (!m_is_ready) discard_arrivals();
   m_transport->close();
+}
+
+/// Closing on unread bytes is answered by a reset, which could overtake the alert that says why.
+void tls_link::discard_arrivals() noexcept {
+  uint8_t bytes[4096];
+  for (size_t left = max_handshake_bytes; left > 0;) {
+    const io_outcome outcome = m_transport->read_some(bytes, std::min(sizeof bytes, left));
+    if (outcome.status != io_status::ok) return;
+    left -= outcome.bytes;
+  }
 }
 
 stream_counters tls_link::sample() const {

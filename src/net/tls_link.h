@@ -72,6 +72,7 @@ class tls_link {
   bool fetch(uint8_t* data, size_t size, size_t& got, bool& may_retry) noexcept;
   size_t seal(part_cursor& rest);
   io_outcome end_reading(int reason);
+  void discard_arrivals() noexcept;
   std::string explain_queue() const;
   std::string about_peer() const;
   void hold(byte_view parts[2], size_t sent);
@@ -93,6 +94,7 @@ class tls_link {
   bool m_has_finished = false;                    ///< close_notify was sealed
   bool m_is_shut = false;                         ///< the transport's FIN was asked for
   bool m_was_cut_short = false;                   ///< the last read stopped at its allowance
+  bool m_has_read_well = false;                   ///< the last read gave bytes
   bool m_is_flooding = false;
   size_t m_read_allowance = 0;
   uint64_t m_sealed_read = 0, m_plain_read = 0, m_plain_written = 0;

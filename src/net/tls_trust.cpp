@@ -135,12 +135,13 @@ bool load_bundle(SSL_CTX* context, const char* path) {
 /// A bundle of 140 CAs costs megabytes once it is parsed; a hashed directory costs what is used of it.
 void trust_system(SSL_CTX* context, tls_rules& rules) {
   const char* wanted_file = std::getenv(X509_get_default_cert_file_env());
-  bool has_some = wanted_file != nullptr && load_bundle(context, wanted_file);
   const std::string wanted = setting(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
+  bool has_directory = false;
   for (const std::string& path : {wanted, std::string(common_cert_dir)}) {
-    if (has_some || !is_hashed_directory(path)) continue;
-    has_some = SSL_CTX_load_verify_dir(context, path.c_str()) == 1;
+    if (has_directory || !is_hashed_directory(path)) continue;
+    has_directory = SSL_CTX_load_verify_dir(context, path.c_str()) == 1;
   }
+  bool has_some = (wanted_file != nullptr && load_bundle(context, wanted_file)) || has_directory;
   for (const char* bundle : common_bundles) has_some = has_some || load_bundle(context, bundle);
   ERR_clear_error();
   if (!has_some) rules.trust_problem = fmt::format("no CA certificates are installed in {}", wanted);
