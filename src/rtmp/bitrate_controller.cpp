@@ -106,6 +106,7 @@ bool bitrate_controller::look(time_point now, duration window, view& out) const 
   out.acknowledged = minus(last.seen.acknowledged_bytes, first->seen.acknowledged_bytes);
   out.video = minus(last.seen.offered_video_bytes, first->seen.offered_video_bytes);
   out.audio = minus(last.seen.offered_audio_bytes, first->seen.offered_audio_bytes);
+  out.has_drops = last.seen.congestion_drops > first->seen.congestion_drops;
   out.span = last.at - first->at;
   return true;
 }
@@ -117,7 +118,8 @@ bitrate_controller::verdict bitrate_controller::judge(time_point now, const view
   const bool is_short = seen.acknowledged * 100 < (seen.video + seen.audio) * short_percent;
   if (!is_short) m_short_since = time_point{};
   if (is_short && m_short_since == time_point{}) m_short_since = now;
-  if (is_short && now - m_short_since >= std::max(short_for, 2 * window)) return verdict::congested;
+  const duration patience = seen.has_drops ? window : std::max(short_for, 2 * window);
+  if (is_short && now - m_short_since >= patience) return verdict::congested;
   if (seen.smallest_delay > congested_delay) {
     const bool is_draining = seen.acknowledged * 100 > seen.accepted * draining_percent;
     return is_draining ? verdict::neutral : verdict::congested;

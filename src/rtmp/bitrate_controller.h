@@ -13,6 +13,7 @@ struct bitrate_sample {
   uint64_t accepted_bytes = 0;                                ///< of the connection: what left the queue or waits in it
   uint64_t acknowledged_bytes = 0;                            ///< of the connection, by the peer's TCP
   uint64_t offered_video_bytes = 0, offered_audio_bytes = 0;  ///< of the session, before any drop
+  uint64_t congestion_drops = 0;                              ///< pictures that the queue dropped, of the session
   uint32_t asked_kbps = 0;  ///< what the encoder runs at by the votes of all; 0: nobody asked
 };
 
@@ -25,7 +26,7 @@ struct bitrate_bounds {
 /// clock it is given.
 /// Shape: begin() with each connection, sample() every 200 ms while it publishes; target_kbps() is the session's vote.
 ///   Congested: the smallest queue delay over max(1 s, 2 × rtt) is above 250 ms and what waits does not shrink, or for 3 s less was
-///   acknowledged than the encoder made (drops keep our queue short, or a buffer on the way fills). Then 85 % of what was
+///   acknowledged than the encoder made (a buffer on the way fills), or for one window if the queue dropped pictures, too. Then 85 % of what was
 ///   delivered, less where that does not help, never under the floor. Clean: at most half of that delay. After every 5 s of clean 8 % of the
 ///   ceiling are added. A raise that is followed by congestion within 15 s is remembered: its rate is tried again after 10 s, then
 ///   15 s, so that a link that recovered fills again within a minute. An encoder that makes more than it was asked for is noticed,
@@ -62,6 +63,7 @@ class bitrate_controller {
     duration smallest_delay{};
     uint64_t accepted = 0, acknowledged = 0, video = 0, audio = 0;  ///< bytes
     duration span{};
+    bool has_drops = false;
   };
   enum class verdict : uint8_t { unknown, clean, neutral, congested };
 

@@ -9,6 +9,16 @@ namespace {
 
 constexpr duration bitrate_asked_every = std::chrono::seconds(10);
 
+uint64_t congestion_drops(const drop_counters& dropped) noexcept {
+  uint64_t sum = 0;
+  for (const auto& kind : dropped.count) {
+    for (const drop_reason why : {drop_reason::disposable, drop_reason::congestion, drop_reason::flush}) {
+      sum += kind[static_cast<size_t>(why)];
+    }
+  }
+  return sum;
+}
+
 }  // namespace
 
 void session::open_bitrate() {
@@ -33,6 +43,7 @@ void session::adapt_bitrate(time_point now) {
   seen.acknowledged_bytes = m_sampler.acknowledged_bytes();
   seen.offered_video_bytes = m_feed.offered_video_bytes();
   seen.offered_audio_bytes = m_feed.offered_audio_bytes();
+  seen.congestion_drops = congestion_drops(m_feed.queue().dropped());
   seen.asked_kbps = votes.asked_kbps();
   const bool was_obeyed = m_bitrate.is_obeyed();
   m_bitrate.sample(now, seen);
@@ -58,7 +69,8 @@ void session::withdraw_bitrate() noexcept {
 }
 
 void session::lower_bitrate_for_size(time_point now) {
-  if (m_config.is_secondary || now - m_bitrate_asked_at < bitrate_asked_every) return;
+  if (m_config.is_secondary) return;
+  if (now - m_bitrate_asked_at < bitrate_asked_every) return;
   m_bitrate_asked_at = now;
   const auto kbps =
       static_cast<uint32_t>(std::min<uint64_t>(m_sampler.bitrate_current_bps() / 1000 * 3 / 4, UINT32_MAX));
