@@ -152,7 +152,7 @@ void connection_manager::reset_backoff() {
   }
 }
 
-void connection_manager::on_clock_set() noexcept {
+void connection_manager::end_wait() noexcept {
   m_retry_at = m_clock.now();
 }
 

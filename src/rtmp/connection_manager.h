@@ -49,7 +49,7 @@ const char* reason_name(disconnect_reason reason) noexcept;
 ///   What a reason means is a table (means_of). Planned reasons (session_age, failback, link_changed, redirected, source_stalled,
 ///   source_ended, user_request) use no attempt, do not wait and keep the URL; whether to come back, and when, is then the session's
 ///   decision. clock_wrong moves on, and when all that is left waits for the clock, the pass is not used up: the next try is max_delay
-///   away, or at on_clock_set(). codec_refused waits as denied does.
+///   away, or at end_wait(). codec_refused waits as denied does.
 ///   Failback: is_failback_due(), on_failback_started(), then on_failback_succeeded() (current_url() is the primary from there
 ///   on; the close of the backup is not reported) or on_failback_failed(). Break before make: on_disconnect(failback) while on a
 ///   backup turns current_url() to the primary; if that attempt fails, its on_disconnect() turns back to the backup at once,
@@ -71,8 +71,8 @@ class connection_manager {
   bool should_reconnect() const noexcept;
   /// What is left of the wait at this moment; the whole of it right after on_disconnect().
   duration get_backoff_delay() const noexcept;
-  /// The wall clock was set while is_clock_wrong(): the wait is over.
-  void on_clock_set() noexcept;
+  /// What was waited for has come (the wall clock was set while is_clock_wrong(), the stream's codec changed): the next try is due.
+  void end_wait() noexcept;
   /// The local network changed while waiting: the wait is over. With a path that was not there before, the count begins anew too.
   void on_path_changed(bool has_new_path) noexcept;
   /// The connection was replaced by another one that the server asked for; it keeps its URL.

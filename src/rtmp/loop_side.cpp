@@ -42,9 +42,25 @@ void stream_inlet::on_source_event(const source_event& event) {
 }
 
 loop_side::loop_side(const loop_services& services, const media_stream_options& streams)
-    : m_services(services), m_options(streams), m_pool(*services.loop, *services.publishers) {}
+    : m_services(services),
+      m_options(streams),
+      m_pool(*services.loop, *services.publishers, {services.links, services.capabilities}) {}
 
-loop_side::~loop_side() = default;
+loop_side::~loop_side() {
+  if (m_hears_links) m_services.links->remove(*this);
+  // A session may push another stream of its camera, which must not go before it.
+  for (const auto& [key, node] : m_streams) release_stream(node->stream);
+  for (const auto& node : m_closing) release_stream(node->stream);
+}
+
+void loop_side::on_link_changed(bool has_new_path) {
+  for (const auto& [key, node] : m_streams) node->sessions.on_link_changed(has_new_path);
+}
+
+void loop_side::release_stream(const media_stream& closing) {
+  for (const auto& [key, node] : m_streams) node->sessions.on_stream_closing(closing);
+  for (const auto& node : m_closing) node->sessions.on_stream_closing(closing);
+}
 
 void loop_side::open_stream(stream_key key, const std::string& name, const std::shared_ptr<stream_inlet>& inlet,
                             const shared_numbers& numbers) {
@@ -52,8 +68,14 @@ void loop_side::open_stream(stream_key key, const std::string& name, const std::
     m_numbers_timer = loop().make_timer([this] { publish_numbers(); });
     m_reaper = loop().make_timer([this] { reap(); });
     m_numbers_timer->arm_after(numbers_period);
+    m_hears_links = m_services.links != nullptr;
+    if (m_hears_links) m_services.links->add(*this);
   }
-  auto node = std::make_unique<stream_node>(key, name, loop(), m_options, m_pool);
+  const auto siblings = [this, camera_id = key.camera_id](uint32_t stream_id) -> media_stream* {
+    const auto found = m_streams.find({camera_id, stream_id});
+    return found != m_streams.end() ? &found->second->stream : nullptr;
+  };
+  auto node = std::make_unique<stream_node>(key, name, loop(), m_options, m_pool, siblings);
   node->inlet = inlet;
   node->numbers = numbers;
   inlet->attach(&node->stream);
@@ -67,6 +89,7 @@ void loop_side::close_stream(stream_key key) {
   m_streams.erase(found);
   stream_node* const node = m_closing.back().get();
   node->inlet->attach(nullptr);
+  release_stream(node->stream);
   // The sessions say goodbye first; the node goes from a timer, outside the call that tells so.
   node->sessions.shutdown(close_at_most, [this, node] {
     node->is_closed = true;

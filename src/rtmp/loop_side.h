@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "net/link_monitor.h"
 #include "rtmp/multi_session_manager.h"
 #include "rtmp/session_manager.h"
 
@@ -38,10 +39,12 @@ class stream_inlet final : public stream_observer {
 
 /// The streams and sessions of one loop.
 /// Thread: loop-thread; made on any, destroyed on the loop or while it does not run.
-class loop_side {
+class loop_side final : private link_listener {
  public:
   loop_side(const loop_services& services, const media_stream_options& streams);
   ~loop_side();
+  loop_side(const loop_side&) = delete;
+  loop_side& operator=(const loop_side&) = delete;
 
   event_loop& loop() const noexcept { return *m_services.loop; }
   /// Called by all posted work: remembers the loop's thread.
@@ -65,8 +68,8 @@ class loop_side {
  private:
   struct stream_node {
     stream_node(stream_key key, const std::string& name, event_loop& loop, const media_stream_options& options,
-                session_pool& pool)
-        : stream(key, name, loop, options), sessions(stream, pool) {}
+                session_pool& pool, session_manager::stream_finder siblings)
+        : stream(key, name, loop, options), sessions(stream, pool, std::move(siblings)) {}
     media_stream stream;
     session_manager sessions;
     std::shared_ptr<stream_inlet> inlet;
@@ -74,7 +77,9 @@ class loop_side {
     bool is_closed = false;
   };
 
+  void on_link_changed(bool has_new_path) override;
   session_manager* sessions_of(stream_key key) noexcept;
+  void release_stream(const media_stream& closing);
   void publish_numbers();
   void reap();
 
@@ -85,6 +90,7 @@ class loop_side {
   std::map<stream_key, std::unique_ptr<stream_node>> m_streams;
   std::vector<std::unique_ptr<stream_node>> m_closing;
   std::unique_ptr<loop_timer> m_numbers_timer, m_reaper;
+  bool m_hears_links = false;
   size_t m_shutting_down = 0;
   std::function<void()> m_on_shut_down;
 };

@@ -113,7 +113,7 @@ struct multi_session_manager::state {
   stream_entry& open(stream_key key, const std::string& name);
   std::vector<session_entry>::iterator find(const session_id& id);
   const session_entry* find_twin(const std::vector<stream_url>& urls) const;
-  size_t quietest_side() const;
+  size_t side_for(uint32_t camera_id) const;
 
   /// Runs `work(side)` on the side's loop if the side still lives then.
   template <class Work>
@@ -128,8 +128,11 @@ struct multi_session_manager::state {
   }
 };
 
-size_t multi_session_manager::state::quietest_side() const {
+/// That of the camera's other streams: a session may push one of them instead. Else the quietest.
+size_t multi_session_manager::state::side_for(uint32_t camera_id) const {
   if (sides.empty()) return 0;
+  const auto sibling = streams.lower_bound({camera_id, 0});
+  if (sibling != streams.end() && sibling->first.camera_id == camera_id) return sibling->second.loop_index;
   std::vector<size_t> load(sides.size());
   for (const auto& [key, entry] : streams) ++load[entry.loop_index];
   return static_cast<size_t>(std::min_element(load.begin(), load.end()) - load.begin());
@@ -138,7 +141,7 @@ size_t multi_session_manager::state::quietest_side() const {
 stream_entry& multi_session_manager::state::open(stream_key key, const std::string& name) {
   const auto found = streams.find(key);
   if (found != streams.end()) return found->second;
-  const size_t loop_index = quietest_side();
+  const size_t loop_index = side_for(key.camera_id);
   stream_entry& entry = streams[key];
   entry.name = name;
   entry.loop_index = loop_index;

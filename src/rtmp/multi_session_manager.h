@@ -52,7 +52,7 @@ struct stream_status {
   tag_pool_counters pool;
 };
 
-/// All streams and all their sessions. A stream and its sessions live on one loop; streams are spread over the loops.
+/// All streams and all their sessions. The streams of a camera and their sessions live on one loop; cameras are spread over the loops.
 /// Shape: open_stream() gives the observer that a camera feeds; create_session() adds a destination to a stream, opening the stream
 ///   if no camera has yet; destroy_session() unpublishes and removes it; find() looks one up. Sessions survive a camera's restart.
 /// Errors: create_session: already_exists (same id, or same expanded URL as another session), invalid_argument (URL, template);

@@ -8,9 +8,10 @@
 
 namespace campush {
 
-session::session(event_loop& loop, publisher_factory& publishers)
+session::session(event_loop& loop, publisher_factory& publishers, const session_services& services)
     : m_loop(loop),
       m_publishers(publishers),
+      m_services(services),
       m_retry_timer(loop.make_timer([this] { on_retry_due(); })),
       m_sample_timer(loop.make_timer([this] { on_sample(); })),
       m_leave_timer(loop.make_timer([this] {
@@ -18,6 +19,8 @@ session::session(event_loop& loop, publisher_factory& publishers)
         on_reap();
       })),
       m_reaper(loop.make_timer([this] { on_reap(); })),
+      m_clock_timer(loop.make_timer([this] { on_clock_poll(); })),
+      m_link_timer(loop.make_timer([this] { on_link_due(); })),
       m_feed(session_feed::options{}),
       m_sampler(deadlines{}.ack_stall) {}
 
@@ -26,11 +29,13 @@ session::~session() {
 }
 
 void session::open(const session_config& config, media_stream& stream,
-                   std::shared_ptr<snapshot<session_status>> published) {
+                   std::shared_ptr<snapshot<session_status>> published, session_surroundings* surroundings) {
   close();
   m_config = config;
   m_urls = effective_urls(config);
-  m_stream = &stream;
+  m_stream = m_own_stream = &stream;
+  m_surroundings = surroundings;
+  m_plan = plan_hevc(config.hevc, hevc_knowledge::silent);
   m_published = std::move(published);
   const std::string identity = config.device_id + "/" + log_name();
   m_manager.emplace(config.retry_policy, config.failback, m_urls.size(), m_loop.time(), stable_hash(identity));
@@ -57,10 +62,12 @@ void session::open(const session_config& config, media_stream& stream,
 void session::close() noexcept {
   if (!is_open()) return;
   withdraw_bitrate();
+  release_encoder();
   m_stream->remove_sink(*this);
   hold_gop(false);
   m_is_wanted = false;
-  for (loop_timer* timer : {m_retry_timer.get(), m_sample_timer.get(), m_leave_timer.get(), m_reaper.get()}) {
+  for (loop_timer* timer : {m_retry_timer.get(), m_sample_timer.get(), m_leave_timer.get(), m_reaper.get(),
+                            m_clock_timer.get(), m_link_timer.get()}) {
     timer->cancel();
   }
   m_main.reset();
@@ -68,7 +75,8 @@ void session::close() noexcept {
   m_leaving.clear();
   m_retired.clear();
   m_feed.stop();
-  m_stream = nullptr;
+  m_stream = m_own_stream = nullptr;
+  m_surroundings = nullptr;
   m_control.reset();
   m_published.reset();
   m_on_idle = nullptr;
@@ -77,7 +85,13 @@ void session::close() noexcept {
   m_manager.reset();
   m_connects_after_leaving = m_is_break_failback = m_is_blocked = m_is_draining = m_is_stalled = false;
   m_renewal = renewal::none;
+  m_move_to.reset();
+  m_awaits_h264 = m_is_encoder_deaf = m_tries_codec_again = m_has_new_path = false;
+  m_codec_note.clear();
+  m_peer = endpoint{};
+  m_path.reset();
   m_held = disconnect_reason::not_started;
+  m_moved_at = m_woken_at = m_fed_at = time_point{};
   m_last_audio_at = m_connected_at = m_draining_since = time_point{};
   m_bytes_before = m_acknowledged_before = m_retransmits_before = m_attempt_count = 0;
 }
@@ -126,8 +140,11 @@ void session::try_connect(bool has_start_tag) {
 
 disconnect_reason session::hold_reason(bool has_start_tag) const {
   const auto headers = m_stream->headers();
-  if (headers && headers->video_codec == codec_id::h265 && m_config.hevc == hevc_mode::h264_only) {
-    return disconnect_reason::denied;
+  const bool is_h265 = headers && headers->video_codec == codec_id::h265;
+  // Another stream can be pushed at once; it is chosen with the attempt.
+  const bool is_refused = m_config.hevc == hevc_mode::h264_only && (m_stream != m_own_stream || !other_stream());
+  if (is_h265 && (m_awaits_h264 || is_refused)) {
+    return disconnect_reason::codec_refused;
   }
   if (has_start_tag) return disconnect_reason::none;
   switch (m_stream->current_state()) {
@@ -140,10 +157,7 @@ disconnect_reason session::hold_reason(bool has_start_tag) const {
 }
 
 void session::hold(disconnect_reason reason) {
-  if (m_held != reason && reason == disconnect_reason::denied) {
-    remember_error(reason, "the stream is H.265 and this destination takes H.264 only (hevc_mode h264_only)");
-    log_warn(log_module::session, "Session {} waits: {}", log_name(), m_status.last_error.view());
-  }
+  if (m_held != reason && reason == disconnect_reason::codec_refused) hold_codec();
   m_held = reason;
   const bool is_known = m_status.state == session_state::disconnected && m_status.reason == reason;
   if (!is_known && apply(session_event::disconnect, reason)) publish_status();
@@ -161,33 +175,20 @@ void session::disconnect(duration deadline, std::function<void()> on_idle) {
 }
 
 void session::leave(disconnect_reason reason) {
-  m_held = m_is_wanted ? reason : disconnect_reason::none;
+  leave(reason, reason);
+}
+
+void session::leave(disconnect_reason shown, disconnect_reason judged) {
+  m_held = m_is_wanted ? shown : disconnect_reason::none;
   m_connects_after_leaving = false;
   m_retry_timer->cancel();
   m_sample_timer->cancel();
-  if (!apply(session_event::disconnect, reason)) return;
+  if (!apply(session_event::disconnect, shown)) return;
   withdraw_bitrate();
-  m_manager->on_disconnect(reason);
-  if (m_main) log_info(log_module::session, "Session {} unpublishes: {}", log_name(), reason_name(reason));
+  m_manager->on_disconnect(judged);
+  if (m_main) log_info(log_module::session, "Session {} unpublishes: {}", log_name(), reason_name(shown));
   begin_connection();
   if (m_main) stop_link(std::move(m_main));
-  if (m_probe) stop_link(std::move(m_probe));
-  publish_status();
-}
-
-void session::renew() {
-  const bool is_age = m_renewal == renewal::session_age;
-  const disconnect_reason reason = is_age ? disconnect_reason::session_age : disconnect_reason::failback;
-  if (!apply(session_event::reconnect, reason)) return;
-  log_info(log_module::session, "Session {} publishes again: {}", log_name(), reason_name(reason));
-  m_sample_timer->cancel();
-  m_is_break_failback = !is_age;
-  withdraw_bitrate();
-  m_manager->on_disconnect(reason);
-  begin_connection();
-  // Break before make: the server must have let go of the name before it is asked for again.
-  m_connects_after_leaving = true;
-  stop_link(std::move(m_main));
   if (m_probe) stop_link(std::move(m_probe));
   publish_status();
 }
@@ -195,6 +196,8 @@ void session::renew() {
 void session::retry() {
   if (!is_open()) return;
   m_manager->reset_backoff();
+  forget_answers();
+  if (try_codec_again()) return;
   if (m_status.state == session_state::error) {
     on_retry_due();
   } else if (m_status.state == session_state::disconnected) {
@@ -204,9 +207,10 @@ void session::retry() {
 
 void session::on_main_failed(disconnect_reason reason, std::string_view text) {
   const bool was_connected = m_status.state == session_state::connected;
+  if (was_connected && promote_probe()) return;
   ++m_status.errors;
   if (!was_connected) ++m_status.failed_attempts;
-  remember_error(reason, text);
+  remember_error(reason, with_codec_hint(reason, text));
   if (m_is_break_failback) m_status.failback_error = fmt::format("{}: {}", reason_name(reason), text);
   m_is_break_failback = false;
   m_sample_timer->cancel();
@@ -244,11 +248,14 @@ void session::plan_retry() {
   log_warn(log_module::session, "Session failed, retry in {}s ({}): {} at {}: {}", seconds, log_name(), reason,
            m_status.url.view(), why);
   publish_status();
+  watch_clock();
+  if (m_has_new_path) m_link_timer->arm_after(duration(0));
 }
 
 void session::on_retry_due() {
   m_retry_timer->cancel();
   if (!m_is_wanted) return;
+  if (m_awaits_h264) give_up_encoder();
   const disconnect_reason reason = hold_reason(false);
   if (reason != disconnect_reason::none) return hold(reason);
   const bool is_resting = m_status.state == session_state::disconnected;

@@ -34,7 +34,8 @@ void session::open_bitrate() {
 }
 
 void session::adapt_bitrate(time_point now) {
-  if (!m_bitrate.is_enabled() || !m_feed.is_started()) return;
+  // The rates it knows are those of its own stream's encoder.
+  if (!m_bitrate.is_enabled() || !m_feed.is_started() || m_stream != m_own_stream) return;
   bitrate_votes& votes = m_stream->bitrate();
   bitrate_sample seen;
   seen.queue_delay = m_feed.queue().queue_delay();
@@ -69,7 +70,7 @@ void session::withdraw_bitrate() noexcept {
 }
 
 void session::lower_bitrate_for_size(time_point now) {
-  if (m_config.is_secondary) return;
+  if (m_config.is_secondary || m_stream != m_own_stream) return;
   if (now - m_bitrate_asked_at < bitrate_asked_every) return;
   m_bitrate_asked_at = now;
   const auto kbps =

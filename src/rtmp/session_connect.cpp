@@ -7,6 +7,14 @@
 
 namespace campush {
 
+namespace {
+
+disconnect_reason reason_of(const error& problem) noexcept {
+  return problem.code == error_code::clock_wrong ? disconnect_reason::clock_wrong : disconnect_reason::bad_url;
+}
+
+}  // namespace
+
 void session::begin_attempt() {
   m_connects_after_leaving = false;
   begin_connection();
@@ -15,32 +23,77 @@ void session::begin_attempt() {
   const size_t index = m_manager->current_url();
   m_status.url_index = static_cast<uint32_t>(index);
   m_status.pass = m_manager->current_pass();
-  update_gop_hold();
-  result<std::unique_ptr<session_link>> link = make_link(index);
-  if (!link) {
+  m_clock_watch.begin(m_loop.time());
+  const std::optional<link_route> elsewhere = std::move(m_move_to);
+  m_move_to.reset();
+  const result<link_route> route = elsewhere ? result<link_route>(*elsewhere) : route_for(index);
+  if (!route) {
     m_status.url = fmt::format("(address {} of the list)", index + 1);
-    return on_main_failed(disconnect_reason::bad_url, link.error().message);
+    return on_main_failed(reason_of(route.error()), route.error().message);
   }
+  m_status.url = route->url.masked();
+  if (prepare_codec(*route)) start_main(*route);
+}
+
+void session::start_main(const link_route& route) {
+  update_gop_hold();
+  m_status.url = route.url.masked();
+  m_status.phase = connect_phase::none;
+  result<std::unique_ptr<session_link>> link = make_link(route);
+  if (!link) return on_main_failed(reason_of(link.error()), link.error().message);
   m_main = std::move(*link);
-  m_status.url = m_main->masked_url();
   m_status.phase = connect_phase::resolve;
   publish_status();
   m_main->start();
 }
 
-result<std::unique_ptr<session_link>> session::make_link(size_t url_index) {
+result<link_route> session::route_for(size_t url_index) const {
   if (url_index >= m_urls.size()) return fail(error_code::invalid_argument, "the session has no URL");
   result<stream_url> url = expand_url(m_urls[url_index], url_variables(m_config));
   if (!url) return tl::unexpected<error>(std::move(url.error()));
+  link_route route;
+  route.url_index = url_index;
+  route.url = std::move(*url);
+  return route;
+}
+
+result<std::unique_ptr<session_link>> session::make_link(const link_route& route) {
   publish_target target;
+  if (auto filled = fill_target(target, route); !filled) return tl::unexpected<error>(std::move(filled.error()));
+  auto& events = static_cast<session_link_events&>(*this);
+  auto link = std::make_unique<session_link>(events, m_publishers, target, route);
+  link->set_plan(plan_hevc(m_config.hevc, known_of(route.url)));
+  return link;
+}
+
+result<void> session::fill_target(publish_target& target, const link_route& route) {
+  const bool is_signed = m_config.sign.type != sign_type::none;
+  if (is_signed || (route.url.is_tls() && !m_config.tls.insecure)) {
+    if (auto clock = check_wall_clock(m_loop.time()); !clock) return clock;
+  }
+  ++m_attempt_count;
+  const uint64_t seed = stable_hash(m_config.device_id + log_name()) + m_attempt_count;
+  result<stream_url> url = sign_url(route.url, m_config.sign, m_loop.time().wall_now(),
+                                    fmt::format("{:016x}{:016x}", seed, stable_hash(fmt::format("{}", seed))));
+  if (!url) return tl::unexpected<error>(std::move(url.error()));
   target.url = std::move(*url);
   target.backend = m_config.backend;
   target.chunk_size = m_config.chunk_size;
   target.resolve_timeout = m_config.timeouts.resolve;
   target.tcp_timeout = m_config.timeouts.tcp;
   target.handshake_timeout = m_config.timeouts.handshake;
-  target.handshake_seed = stable_hash(m_config.device_id + log_name()) + ++m_attempt_count;
-  return std::make_unique<session_link>(static_cast<session_link_events&>(*this), m_publishers, target);
+  target.handshake_seed = seed;
+  target.tls = m_config.tls;
+  target.link.bind_interface = m_config.bind_interface;
+  if (!m_config.bind_address.empty()) {
+    result<endpoint> address = parse_endpoint(m_config.bind_address, 0);
+    if (!address) return tl::unexpected<error>(wrap(std::move(address.error()), "bind_address"));
+    target.link.bind_address = *address;
+  }
+  const hevc_knowledge known = known_of(route.url);
+  target.enhanced.reconnect = known != hevc_knowledge::refuses_properties;
+  target.enhanced.hevc = has_h265() && plan_hevc(m_config.hevc, known).asks;
+  return {};
 }
 
 void session::connect_or_wait() {
@@ -63,7 +116,17 @@ void session::on_link_phase(session_link& link, connect_phase phase) {
 }
 
 void session::on_link_ready(session_link& link) {
-  if (&link == m_main.get() || &link == m_probe.get()) consider_publish(link);
+  if (&link != m_main.get() && &link != m_probe.get()) return;
+  if (&link == m_main.get()) {
+    return is_refused_by(link) ? on_codec_refused(link) : consider_publish(link);
+  }
+  // Back at the primary the codec is decided anew, and with it the stream: not beside the connection that has the other one.
+  const bool has_fallback = m_config.fallback.what != hevc_fallback::kind::none;
+  const bool is_refused = is_refused_by(link);
+  const bool needs_break = m_stream != m_own_stream || (is_refused && has_fallback);
+  if (needs_break && m_probe_kind == probe_kind::failback) return break_for_probe();
+  if (is_refused) return fail_probe(disconnect_reason::codec_refused, codec_remedy());
+  consider_publish(link);
 }
 
 void session::consider_publish(session_link& link) {
@@ -117,6 +180,10 @@ void session::on_link_writable(session_link& link) {
 }
 
 void session::on_link_failed(session_link& link, disconnect_reason reason, std::string_view text) {
+  if (reason == disconnect_reason::redirected) {
+    if (follow_redirect(link)) return;
+    reason = disconnect_reason::server_error;
+  }
   if (&link == m_main.get()) return on_main_failed(reason, text);
   if (&link == m_probe.get()) return fail_probe(reason, text);
   on_leaving_ended(link);
@@ -142,44 +209,6 @@ void session::on_reap() {
   const std::function<void()> tell = std::move(m_on_idle);
   m_on_idle = nullptr;
   tell();
-}
-
-void session::start_probe() {
-  m_manager->on_failback_started();
-  result<std::unique_ptr<session_link>> link = make_link(0);
-  if (!link) {
-    m_status.failback_error = fmt::format("bad_url: {}", link.error().message);
-    return m_manager->on_failback_failed();
-  }
-  m_probe = std::move(*link);
-  update_gop_hold();
-  log_info(log_module::session, "Session {} tries the primary {}", log_name(), m_probe->masked_url());
-  m_probe->start();
-}
-
-void session::fail_probe(disconnect_reason reason, std::string_view text) {
-  m_status.failback_error = fmt::format("{}: {}", reason_name(reason), text);
-  log_info(log_module::session, "Session {} stays on the backup: {}", log_name(), m_status.failback_error.view());
-  retire(std::move(m_probe));
-  if (reason == disconnect_reason::name_in_use) {
-    // Both addresses may lead to one server, which holds the name for our own backup connection.
-    m_renewal = renewal::failback;
-    m_stream->request_keyframe();
-  } else {
-    m_manager->on_failback_failed();
-  }
-  publish_status();
-}
-
-void session::switch_to_probe() {
-  begin_connection();
-  stop_link(std::move(m_main));
-  m_main = std::move(m_probe);
-  m_manager->on_failback_succeeded();
-  m_status.url_index = 0;
-  m_status.url = m_main->masked_url();
-  m_status.failback_error = "";
-  describe_connection();
 }
 
 }  // namespace campush

@@ -11,8 +11,11 @@ constexpr duration leave_at_most = std::chrono::seconds(10);
 
 }  // namespace
 
-session_manager::session_manager(media_stream& stream, session_pool& pool)
-    : m_stream(stream), m_pool(pool), m_done_timer(stream.loop().make_timer([this] { tell_if_done(); })) {}
+session_manager::session_manager(media_stream& stream, session_pool& pool, stream_finder siblings)
+    : m_stream(stream),
+      m_pool(pool),
+      m_siblings(std::move(siblings)),
+      m_done_timer(stream.loop().make_timer([this] { tell_if_done(); })) {}
 
 session_manager::~session_manager() {
   for (entry& item : m_entries) m_pool.release(*item.destination_session);
@@ -24,7 +27,7 @@ result<void> session_manager::create(const session_config& config, shared_status
   }
   const bool has_predecessor = is_leaving(config.destination);
   session& fresh = m_pool.acquire();
-  fresh.open(config, m_stream, std::move(published));
+  fresh.open(config, m_stream, std::move(published), this);
   fresh.set_control(m_control);
   m_entries.push_back({config.destination, &fresh, false});
   if (!has_predecessor) fresh.connect();
@@ -49,6 +52,41 @@ void session_manager::retry_all() {
   for (entry& item : m_entries) {
     if (!item.is_leaving) item.destination_session->retry();
   }
+}
+
+void session_manager::on_link_changed(bool has_new_path) {
+  for (entry& item : m_entries) item.destination_session->on_link_changed(has_new_path);
+}
+
+void session_manager::on_stream_closing(const media_stream& stream) {
+  for (entry& item : m_entries) item.destination_session->on_stream_closing(stream);
+}
+
+media_stream* session_manager::find_stream(uint32_t stream_id) {
+  return m_siblings ? m_siblings(stream_id) : nullptr;
+}
+
+result<void> session_manager::ask_for_h264(const session& asker) {
+  for (const entry& item : m_entries) {
+    const session& other = *item.destination_session;
+    if (&other == &asker || item.is_leaving || other.config().is_secondary || !other.holds_h265()) continue;
+    return fail(error_code::busy, "destination " + item.destination + " holds H.265");
+  }
+  if (!m_control) return fail(error_code::unsupported, "no camera is attached");
+  switch (m_control->set_codec(codec_id::h264)) {
+    case control_outcome::accepted: break;
+    case control_outcome::unsupported: return fail(error_code::unsupported, "it cannot change its codec");
+    case control_outcome::failed: return fail(error_code::busy, "it did not change its codec");
+  }
+  if (std::find(m_needs_h264.begin(), m_needs_h264.end(), &asker) == m_needs_h264.end()) m_needs_h264.push_back(&asker);
+  return {};
+}
+
+void session_manager::release_h264(const session& asker) noexcept {
+  const auto found = std::find(m_needs_h264.begin(), m_needs_h264.end(), &asker);
+  if (found == m_needs_h264.end()) return;
+  m_needs_h264.erase(found);
+  if (m_needs_h264.empty() && m_control) m_control->set_codec(codec_id::h265);
 }
 
 session* session_manager::find(const std::string& destination) noexcept {

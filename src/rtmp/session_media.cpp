@@ -47,24 +47,32 @@ bool session::is_start_tag(const flv_tag& tag, const stream_headers& headers) co
 }
 
 bool session::is_refused_codec(const stream_headers& headers) const noexcept {
-  return m_config.hevc == hevc_mode::h264_only && headers.video_codec == codec_id::h265;
+  return m_plan.form == hevc_form::refused && headers.video_codec == codec_id::h265;
 }
 
 bool session::is_start_tag_awaited(const stream_headers& headers) const noexcept {
-  const bool waits_for_source = m_held != disconnect_reason::none && m_status.state == session_state::disconnected;
-  return waits_for_source || m_probe || m_renewal != renewal::none || (m_main && is_refused_codec(headers));
+  const bool is_disconnected = m_status.state == session_state::disconnected;
+  if (is_disconnected && m_held != disconnect_reason::none) return true;
+  const bool is_h265 = headers.video_codec == codec_id::h265;
+  if (is_disconnected && m_status.reason == disconnect_reason::codec_refused && !is_h265) return true;
+  if (m_probe || m_renewal != renewal::none) return true;
+  return m_main && is_h265 && (is_refused_codec(headers) || m_tries_codec_again);
 }
 
 void session::on_start_tag(const stream_headers& headers) {
-  if (m_main && is_refused_codec(headers)) {
-    leave(disconnect_reason::denied);
-    m_held = disconnect_reason::none;
-    return hold(disconnect_reason::denied);
-  }
   if (m_status.state == session_state::disconnected) {
-    if (m_held != disconnect_reason::none) try_connect(true);
-    return;
+    if (m_held != disconnect_reason::none) return try_connect(true);
+    // Every server refused H.265, and now it is something else.
+    m_manager->end_wait();
+    return on_retry_due();
   }
+  const bool is_h265 = headers.video_codec == codec_id::h265;
+  if (m_main && is_refused_codec(headers)) {
+    leave(disconnect_reason::codec_refused, disconnect_reason::user_request);
+    m_held = disconnect_reason::none;
+    return hold(disconnect_reason::codec_refused);
+  }
+  if (m_tries_codec_again && is_h265) m_renewal = renewal::codec;
   if (m_probe && m_probe->is_published()) {
     switch_to_probe();
   } else if (m_renewal != renewal::none && m_status.state == session_state::connected) {
@@ -77,6 +85,7 @@ void session::on_start_tag(const stream_headers& headers) {
 void session::start_feed(const flv_tag& first, time_point now) {
   const duration grace = std::max<duration>(least_grace, 10 * std::chrono::microseconds(m_sampler.rtt_us()));
   m_feed.start(first.dts, now, grace);
+  m_fed_at = now;
   m_bitrate.begin(now, grace);
 }
 
@@ -175,7 +184,7 @@ void session::check_plans(time_point now) {
     m_renewal = renewal::session_age;
     m_stream->request_keyframe();
   }
-  if (m_manager->is_failback_due() && !m_probe && m_renewal == renewal::none && !m_is_stalled) start_probe();
+  if (m_manager->is_failback_due() && !m_probe && m_renewal == renewal::none && !m_is_stalled) start_failback();
   if (++m_samples % samples_between_requests == 0) ask_keyframe_if_awaited();
 }
 

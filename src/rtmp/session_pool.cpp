@@ -4,7 +4,7 @@ namespace campush {
 
 session& session_pool::acquire() {
   if (m_idle.empty()) {
-    m_all.push_back(std::make_unique<session>(m_loop, m_publishers));
+    m_all.push_back(std::make_unique<session>(m_loop, m_publishers, m_services));
     // Room for all of them, so that release() cannot fail.
     m_idle.reserve(m_all.size());
     return *m_all.back();

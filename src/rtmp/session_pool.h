@@ -19,7 +19,8 @@ class session_pool {
     uint64_t in_use = 0;  ///< handed out now
   };
 
-  session_pool(event_loop& loop, publisher_factory& publishers) : m_loop(loop), m_publishers(publishers) {}
+  session_pool(event_loop& loop, publisher_factory& publishers, const session_services& services = {})
+      : m_loop(loop), m_publishers(publishers), m_services(services) {}
 
   session& acquire();
   void release(session& used);
@@ -28,6 +29,7 @@ class session_pool {
  private:
   event_loop& m_loop;
   publisher_factory& m_publishers;
+  const session_services m_services;
   std::vector<std::unique_ptr<session>> m_all;
   std::vector<session*> m_idle;
 };

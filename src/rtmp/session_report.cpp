@@ -25,6 +25,8 @@ void session::describe_connection() {
   m_samples = 0;
   m_sampler.begin(now, m_main->output().sample());
   m_sample_timer->arm_after(session_sampler::period);
+  remember_path();
+  m_status.security = m_main->output().security();
   ++m_status.connects;
   log_info(log_module::session, "Session cam{}_stream{} connected to {}", m_config.camera_id, m_config.stream_id,
            m_main->masked_url());

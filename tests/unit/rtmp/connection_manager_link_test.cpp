@@ -66,7 +66,7 @@ TEST(connection_manager_clock, waits_for_the_clock_without_using_a_pass) {
   EXPECT_EQ(cam.manager.resting_reason(), reason::none);
   cam.take_journal();
   cam.time.advance(10s);
-  cam.manager.on_clock_set();
+  cam.manager.end_wait();
   EXPECT_EQ(cam.wait_s(), 0);
   cam.connect();
   EXPECT_EQ(cam.manager.current_url(), 0u);

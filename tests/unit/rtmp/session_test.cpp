@@ -195,14 +195,14 @@ TEST(session, a_destination_for_h264_only_refuses_h265_with_a_clear_error_and_ta
   bench.run(seconds(10));
   EXPECT_EQ(bench.attempts(), 0u);
   EXPECT_EQ(bench.state(), session_state::disconnected);
-  EXPECT_EQ(bench.reason(), disconnect_reason::denied);
+  EXPECT_EQ(bench.reason(), disconnect_reason::codec_refused);
   EXPECT_NE(bench.status().last_error.view().find("H.264 only"), std::string_view::npos);
   bench.camera.change_codec(codec_id::h264);
   bench.run(seconds(2));
   EXPECT_EQ(bench.state(), session_state::connected);
   bench.camera.change_codec(codec_id::h265);
   bench.run(seconds(2));
-  EXPECT_EQ(bench.reason(), disconnect_reason::denied);
+  EXPECT_EQ(bench.reason(), disconnect_reason::codec_refused);
 }
 
 TEST(session, disconnect_unpublishes_and_tells_when_nothing_is_left) {
