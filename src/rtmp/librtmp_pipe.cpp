@@ -20,6 +20,9 @@ constexpr int pair_buffer_bytes = 64 * 1024;
 constexpr int64_t read_burst_bytes = 1 << 20;
 constexpr int64_t read_bytes_per_second = 64 * 1024;
 
+/// A server speaks in answers alone. While nothing comes it is asked less and less often.
+constexpr duration first_poll = std::chrono::milliseconds(20), last_poll = std::chrono::milliseconds(500);
+
 /// First byte of a server's handshake: plain, and RTMPE as the versions of Adobe's server had it.
 bool is_version_expected(uint8_t version, bool is_encrypted) noexcept {
   return is_encrypted ? version == 6 || version == 8 || version == 9 : version == handshake::version;
@@ -66,11 +69,16 @@ librtmp_pipe::librtmp_pipe(librtmp_crew& crew, std::unique_ptr<byte_stream> tran
       m_transport(std::move(transport)),
       m_events(events),
       m_options(options),
+      m_poll_interval(first_poll),
       m_outgoing(buffer_bytes),
       m_incoming(buffer_bytes / 2),
       m_handshake_left(handshake_bytes),
       m_read_allowance(read_burst_bytes),
-      m_last_read(crew.loop().now()) {}
+      m_last_read(crew.loop().now()) {
+  if (options.tunnel_authority.empty()) return;
+  m_tunnel = std::make_unique<http_tunnel>(options.tunnel_authority);
+  m_poll = crew.loop().make_timer([this] { on_poll_due(); });
+}
 
 librtmp_pipe::~librtmp_pipe() {
   close(false);
@@ -98,6 +106,10 @@ result<void> librtmp_pipe::start() {
   m_pair->set_listener(this);
   m_pair->wait_readable();
   m_transport->set_events(this);
+  if (m_tunnel) {
+    m_tunnel->start();
+    pump();
+  }
   return {};
 }
 
@@ -105,6 +117,12 @@ void librtmp_pipe::close(bool sends_fin) noexcept {
   if (m_is_closed) return;
   m_is_closed = true;
   m_transport->set_events(nullptr);
+  if (m_poll) m_poll->cancel();
+  if (sends_fin && m_tunnel) {
+    m_tunnel->close();
+    const byte_view last = m_tunnel->pending_output();
+    if (!last.empty()) static_cast<void>(m_transport->write_some(&last, 1));
+  }
   if (sends_fin) m_transport->shutdown_write();
   m_transport->close();
   if (m_pair) {
@@ -151,27 +169,63 @@ bool librtmp_pipe::refill() {
   return true;
 }
 
+byte_view librtmp_pipe::next_part() {
+  if (!m_tunnel) {
+    if (!refill()) return {};
+    return {m_outgoing.data() + m_outgoing_begin, m_outgoing_end - m_outgoing_begin};
+  }
+  while (m_tunnel->waiting_bytes() < http_tunnel::max_request_body && refill()) {
+    m_tunnel->send({m_outgoing.data() + m_outgoing_begin, m_outgoing_end - m_outgoing_begin});
+    m_into_tunnel += m_outgoing_end - m_outgoing_begin;
+    m_outgoing_begin = m_outgoing_end;
+  }
+  return m_tunnel->pending_output();
+}
+
+void librtmp_pipe::advance(size_t moved) noexcept {
+  if (m_tunnel) {
+    m_tunnel->consume_output(moved);
+    m_moved = m_into_tunnel - m_tunnel->waiting_bytes();
+  } else {
+    m_outgoing_begin += moved;
+    m_moved += moved;
+  }
+  m_moved = std::min(m_given, m_moved);
+}
+
 void librtmp_pipe::pump() {
-  while (!m_is_closed && !m_is_blocked && refill()) {
-    const byte_view part(m_outgoing.data() + m_outgoing_begin, m_outgoing_end - m_outgoing_begin);
+  while (!m_is_closed && !m_is_blocked) {
+    const byte_view part = next_part();
+    if (part.empty()) break;
     const io_outcome outcome = m_transport->write_some(&part, 1);
     if (outcome.status == io_status::closed || outcome.status == io_status::failed) {
+      m_is_blocked = true;
       read_last_words();
       return end({outcome.status == io_status::closed ? librtmp_pipe_end::kind::closed : librtmp_pipe_end::kind::lost,
                   outcome.failure, ""});
     }
     const size_t moved = outcome.status == io_status::ok ? outcome.bytes : 0;
-    m_outgoing_begin += moved;
-    m_moved = std::min(m_given, m_moved + moved);
-    if (moved < part.size()) {
-      m_is_blocked = true;
-      m_transport->request_writable();
-    }
+    const bool is_all = moved == part.size();
+    advance(moved);
+    if (is_all) continue;
+    m_is_blocked = true;
+    m_transport->request_writable();
   }
   if (m_wants_space && can_send()) {
     m_wants_space = false;
     m_events.on_pipe_space();
   }
+}
+
+void librtmp_pipe::plan_poll() {
+  if (!m_is_closed && m_tunnel->is_idle() && !m_poll->is_armed()) m_poll->arm_after(m_poll_interval);
+}
+
+void librtmp_pipe::on_poll_due() {
+  if (m_is_closed || !m_tunnel->is_idle()) return;
+  m_poll_interval = std::min(last_poll, m_poll_interval * 2);
+  m_tunnel->poll();
+  pump();
 }
 
 /// A server that refuses says why and closes; the reset may be noticed by a write before its words are read.
@@ -210,6 +264,21 @@ bool librtmp_pipe::is_read_allowed(size_t bytes) noexcept {
 }
 
 void librtmp_pipe::take(uint8_t* bytes, size_t size) {
+  if (!m_tunnel) return take_plain(bytes, size);
+  m_tunnelled.clear();
+  if (const result<void> read = m_tunnel->receive({bytes, size}, m_tunnelled); !read) {
+    return end({librtmp_pipe_end::kind::violation, read.error().code, read.error().message});
+  }
+  if (!m_tunnelled.empty()) {
+    m_poll_interval = first_poll;
+    take_plain(m_tunnelled.data(), m_tunnelled.size());
+  }
+  // The answer let the next request go.
+  pump();
+  plan_poll();
+}
+
+void librtmp_pipe::take_plain(uint8_t* bytes, size_t size) {
   const size_t part = std::min(size, m_handshake_left);
   if (part > 0 && !pass_handshake({bytes, part})) return;
   bytes += part;

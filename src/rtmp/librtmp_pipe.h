@@ -7,6 +7,7 @@
 #include "net/byte_stream.h"
 #include "net/fd_watch.h"
 #include "rtmp/librtmp_worker.h"
+#include "rtmp/protocol/http_tunnel.h"
 
 namespace campush {
 
@@ -52,7 +53,7 @@ struct librtmp_pipe_end {
   };
   kind why = kind::closed;
   error_code code = error_code::io_failed;
-  const char* text = "";
+  std::string text;
 };
 
 /// Hears of one pipe. Never called from inside a call on it. May close the pipe, not destroy it.
@@ -70,11 +71,14 @@ class librtmp_pipe_events {
 
 struct librtmp_pipe_options {
   librtmp_worker_options worker;
+  /// Host and port of a server that is spoken to through HTTP (RTMPT); empty: not so.
+  std::string tunnel_authority;
 };
 
 /// The loop's side of a connection that librtmp speaks on: a transport of ours, a socket pair, the worker at its other end.
 /// Shape: what librtmp writes goes to the transport, and is taken from it only as fast as the transport moves. Of what the server sends
 ///   librtmp gets the handshake and nothing else; the rest is for on_pipe_received(). close() ends both; no event comes any more.
+///   RTMPT's HTTP is ours, too: the library's own reads without end when a server closes, and cannot send while it waits.
 /// Errors: by on_pipe_ended(), once. More than the read allowance (1 MiB, and 64 KiB/s) or a handshake of another version is a
 ///   violation.
 /// Thread: loop-thread.
@@ -113,9 +117,14 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
   void on_worker_news();
 
   void pump();
+  byte_view next_part();
+  void advance(size_t moved) noexcept;
   bool refill();
+  void on_poll_due();
+  void plan_poll();
   bool is_read_allowed(size_t bytes) noexcept;
   void take(uint8_t* bytes, size_t size);
+  void take_plain(uint8_t* bytes, size_t size);
   bool pass_handshake(byte_view bytes);
   void deliver(uint8_t* bytes, size_t size);
   void read_last_words();
@@ -129,6 +138,11 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
   std::unique_ptr<fd_watch> m_pair;
   librtmp_worker* m_worker = nullptr;
   std::optional<arcfour> m_cipher;
+  std::unique_ptr<http_tunnel> m_tunnel;  ///< null without one
+  std::unique_ptr<loop_timer> m_poll;
+  duration m_poll_interval;
+  std::vector<uint8_t> m_tunnelled;
+
   bool m_is_open = false;
   bool m_is_closed = false;
   bool m_is_blocked = false;
@@ -137,6 +151,7 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
   std::vector<uint8_t> m_outgoing;  ///< from the pair, for the transport
   size_t m_outgoing_begin = 0, m_outgoing_end = 0;
   uint64_t m_given = 0, m_moved = 0;
+  uint64_t m_into_tunnel = 0;
 
   std::vector<uint8_t> m_incoming;
   std::vector<uint8_t> m_early;  ///< behind the handshake, before librtmp has seen it whole

@@ -83,6 +83,15 @@ bool is_encrypted(url_scheme scheme) noexcept {
   return scheme == url_scheme::rtmpe || scheme == url_scheme::rtmpte;
 }
 
+bool is_tunnelled(url_scheme scheme) noexcept {
+  return scheme == url_scheme::rtmpt || scheme == url_scheme::rtmpte || scheme == url_scheme::rtmpts;
+}
+
+std::string authority_of(const stream_url& url) {
+  const bool is_ipv6 = url.host().find(':') != std::string::npos;
+  return is_ipv6 ? fmt::format("[{}]:{}", url.host(), url.port()) : fmt::format("{}:{}", url.host(), url.port());
+}
+
 }  // namespace
 
 librtmp_publisher_factory::librtmp_publisher_factory(asio_event_loop& loop, connector& ways)
@@ -141,6 +150,7 @@ void librtmp_publisher::on_connected(connector::connect_result answer) {
   options.worker.is_encrypted = is_encrypted(m_target.url.scheme());
   options.worker.chunk_size = m_target.chunk_size;
   options.worker.handshake_timeout = m_target.handshake_timeout;
+  if (is_tunnelled(m_target.url.scheme())) options.tunnel_authority = authority_of(m_target.url);
   librtmp_pipe_events& listener = *this;
   m_pipe = std::make_unique<librtmp_pipe>(m_shared.m_crew, std::move(*answer), listener, options);
   if (const result<void> started = m_pipe->start(); !started) {
@@ -325,7 +335,10 @@ void librtmp_publisher::on_pipe_ended(const librtmp_pipe_end& end) {
       return fail(disconnect_reason::closed_by_server, "the server closed the connection");
     case librtmp_pipe_end::kind::lost:
       return fail(connected_reason(end.code), fmt::format("connection lost: {}", error_name(end.code)));
-    case librtmp_pipe_end::kind::violation: return fail(disconnect_reason::protocol_violation, end.text);
+    case librtmp_pipe_end::kind::violation:
+      return fail(end.code == error_code::access_denied ? disconnect_reason::server_error
+                                                        : disconnect_reason::protocol_violation,
+                  end.text);
     case librtmp_pipe_end::kind::library:
       return fail(m_phase == connect_phase::handshake ? disconnect_reason::protocol_violation
                                                       : disconnect_reason::connection_reset,
