@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -50,7 +51,35 @@ constexpr seconds_row seconds_rows[] = {
     {"--late-acks", "acknowledge only every so many seconds, whatever the window",
      &rtmp_server_faults::acknowledge_every},
     {"--unpublish-after", "kick each publisher after so many seconds", &rtmp_server_faults::unpublish_after},
+    {"--reconnect-after", "ask each publisher to reconnect after so many seconds (Enhanced RTMP's ReconnectRequest)",
+     &rtmp_server_faults::reconnect_after},
 };
+
+struct address_row {
+  const char* name;
+  const char* help;
+  std::string rtmp_server_faults::*field;
+};
+constexpr address_row address_rows[] = {
+    {"--redirect", "refuse every connect and name this address instead, as SRS does (302)",
+     &rtmp_server_faults::redirect_to},
+    {"--reconnect-to", "where --reconnect-after sends publishers; without it the same address again",
+     &rtmp_server_faults::reconnect_to},
+};
+
+/// What --claim says of Enhanced RTMP in the answer to connect.
+struct claim_row {
+  const char* name;
+  void (*apply)(campush::server_capabilities&);
+};
+constexpr claim_row claim_rows[] = {
+    {"hvc1", [](campush::server_capabilities& claims) { claims.has_video_list = claims.takes_hevc = true; }},
+    {"no-hvc1", [](campush::server_capabilities& claims) { claims.has_video_list = true; }},
+    {"reconnect", [](campush::server_capabilities& claims) { claims.has_reconnect = true; }},
+};
+
+const std::map<std::string, campush::auth_method> auth_methods = {{"adobe", campush::auth_method::adobe},
+                                                                  {"llnw", campush::auth_method::limelight}};
 
 const std::map<std::string, campush::duplicate_policy> policies = {{"refuse", campush::duplicate_policy::refuse},
                                                                    {"replace", campush::duplicate_policy::replace},
@@ -64,6 +93,12 @@ constexpr const char* description =
     "  ffmpeg -re -f lavfi -i testsrc2 -c:v libx264 -f flv rtmp://127.0.0.1:PORT/live/test";
 
 constexpr const char* footer =
+    "Examples:\n"
+    "  a server that wants a password:      campush-sink --auth adobe --user cam --password 1234\n"
+    "  one that takes H.265 and says so:    campush-sink --claim hvc1\n"
+    "  one that moves its publishers:       campush-sink --claim reconnect --reconnect-after 10 \\\n"
+    "                                         --reconnect-to rtmp://127.0.0.1:1936/live\n"
+    "  RTMPS:                               campush-sink --tls-cert server.pem --tls-key server.key\n"
     "Streams are reported once a second on a terminal or with --json, and summed up at SIGINT or SIGTERM.\n"
     "Exit codes: 0 good, 1 cannot listen or a marked picture came without its reference, 2 usage.";
 
@@ -88,6 +123,77 @@ void add_fault_options(CLI::App& app, campush::sink_options& options) {
         ->check(CLI::Range(0.001, 1e6))
         ->group(group);
   }
+  for (const address_row& row : address_rows) {
+    app.add_option(row.name, options.faults.*row.field, row.help)
+        ->type_name("rtmp://HOST[:PORT]/APP")
+        ->check([](const std::string& text) {
+          return campush::is_plain_address(text) ? std::string() : "an address has no spaces";
+        })
+        ->group(group);
+  }
+  app.add_flag("--refuse-properties", options.server.claims.refuses_properties,
+               "answer a connect that carries Enhanced RTMP properties NetConnection.Connect.Failed, then close")
+      ->group(group);
+}
+
+/// One of the names of a table, or the sentence that says so.
+template <class Table, class NameOf>
+std::string check_name(const Table& table, const std::string& given, NameOf name_of) {
+  std::string allowed;
+  for (const auto& row : table) {
+    if (given == name_of(row)) return {};
+    allowed += (allowed.empty() ? "" : ", ") + std::string(name_of(row));
+  }
+  return given + " is none of " + allowed;
+}
+
+void add_enhanced_options(CLI::App& app, campush::sink_options& options) {
+  const char* const group = "Enhanced RTMP (nothing is said of it by default)";
+  app.add_option_function<std::vector<std::string>>(
+         "--claim",
+         [&options](const std::vector<std::string>& names) {
+           for (const claim_row& row : claim_rows) {
+             if (std::find(names.begin(), names.end(), row.name) != names.end()) row.apply(options.server.claims);
+           }
+         },
+         "what the answer to connect says: a list with H.265, a list without it, that reconnect requests come")
+      ->type_name("hvc1|no-hvc1|reconnect")
+      ->delimiter(',')
+      ->check([](const std::string& name) {
+        return check_name(claim_rows, name, [](const claim_row& row) { return row.name; });
+      })
+      ->group(group);
+  app.add_flag("--claim-in-properties", options.server.claims_in_properties,
+               "say it in the first object of the answer instead of the second")
+      ->group(group);
+}
+
+void add_access_options(CLI::App& app, campush::sink_options& options) {
+  const char* const group = "Access";
+  CLI::Option* const auth = app.add_option_function<std::string>(
+      "--auth", [&options](const std::string& name) { options.server.auth = auth_methods.at(name); },
+      "publishers must prove who they are: Adobe's or Limelight's challenge (rtmp://USER:PASSWORD@HOST/…)");
+  auth->type_name("adobe|llnw")->group(group)->check([](const std::string& name) {
+    return check_name(auth_methods, name, [](const auto& row) { return row.first.c_str(); });
+  });
+  CLI::Option* const user = app.add_option("--user", options.server.account.user, "who may publish");
+  user->group(group)->needs(auth);
+  CLI::Option* const password = app.add_option_function<std::string>(
+      "--password",
+      [&options](const std::string& text) { options.server.account.password = campush::secret_text(text); },
+      "and with which password");
+  password->group(group)->needs(auth);
+  auth->needs(user)->needs(password);
+  CLI::Option* const certificate = app.add_option("--tls-cert", options.tls.certificate_file,
+                                                  "speak RTMPS with this certificate (PEM, chain from the own one up)");
+  certificate->type_name("FILE")->group(group);
+  CLI::Option* const key = app.add_option("--tls-key", options.tls.key_file, "its private key (PEM)");
+  key->type_name("FILE")->group(group)->needs(certificate);
+  certificate->needs(key);
+  app.add_option("--tls-client-ca", options.tls.client_ca_file, "clients must show a certificate of these CAs (PEM)")
+      ->type_name("FILE")
+      ->group(group)
+      ->needs(certificate);
 }
 
 void add_options(CLI::App& app, campush::sink_options& options, std::string& listen) {
@@ -130,6 +236,8 @@ int run(int argc, char** argv) {
   CLI::App app(description, "campush-sink");
   app.footer(footer);
   add_options(app, options, listen);
+  add_access_options(app, options);
+  add_enhanced_options(app, options);
   add_fault_options(app, options);
   try {
     app.parse(argc, argv);

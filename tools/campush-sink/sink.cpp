@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "net/asio_event_loop.h"
 #include "net/tcp_network.h"
+#include "net/tls_listener.h"
 #include "sink_report.h"
 
 namespace campush {
@@ -57,15 +59,26 @@ class sink final : private rtmp_server_listener {
   explicit sink(const sink_options& options)
       : m_options(options),
         m_network(m_loop),
-        m_server(m_loop, m_network, options.server, this),
         m_report(form_for(options)),
-        m_second(m_loop.make_timer([this] { on_second(); })) {
-    m_server.set_faults(options.faults);
+        m_second(m_loop.make_timer([this] { on_second(); })) {}
+
+  /// Errors: a certificate or key that cannot be used.
+  [[nodiscard]] result<void> open() {
+    network* transport = &m_network;
+    if (!m_options.tls.certificate_file.empty()) {
+      auto made = tls_listener::make(m_loop, m_network, m_options.tls);
+      if (!made) return tl::unexpected<error>(std::move(made.error()));
+      m_tls = std::move(*made);
+      transport = m_tls.get();
+    }
+    m_server.emplace(m_loop, *transport, m_options.server, static_cast<rtmp_server_listener*>(this));
+    m_server->set_faults(m_options.faults);
+    return {};
   }
 
   int run() {
     const stop_signals signals(m_loop, [this] { m_loop.stop(); });
-    const result<endpoint> at = m_server.start();
+    const result<endpoint> at = m_server->start();
     if (!at) {
       fmt::print(stderr, "campush-sink: {}\n", at.error().message);
       return 1;
@@ -75,9 +88,9 @@ class sink final : private rtmp_server_listener {
     m_loop.run();
     m_second->cancel();
     m_is_over = true;
-    m_server.stop();
-    m_report.print_summary(m_server, m_loop.now());
-    for (const rtmp_stream_stats& each : m_server.streams()) {
+    m_server->stop();
+    m_report.print_summary(*m_server, m_loop.now());
+    for (const rtmp_stream_stats& each : m_server->streams()) {
       if (each.pictures.missing_references() != 0) return 1;
     }
     return 0;
@@ -85,7 +98,7 @@ class sink final : private rtmp_server_listener {
 
  private:
   void on_second() {
-    m_report.print_second(m_server, m_loop.now());
+    m_report.print_second(*m_server, m_loop.now());
     m_second->arm_after(report_interval);
   }
   void on_publish(const rtmp_stream_stats& stream) override { m_report.print_event("publish", stream, m_loop.now()); }
@@ -99,7 +112,8 @@ class sink final : private rtmp_server_listener {
   const sink_options& m_options;
   asio_event_loop m_loop;
   tcp_network m_network;
-  rtmp_server m_server;
+  std::unique_ptr<tls_listener> m_tls;
+  std::optional<rtmp_server> m_server;
   sink_report m_report;
   std::unique_ptr<loop_timer> m_second;
   bool m_is_over = false;
@@ -108,7 +122,12 @@ class sink final : private rtmp_server_listener {
 }  // namespace
 
 int run_sink(const sink_options& options) {
-  return sink(options).run();
+  sink receiver(options);
+  if (const result<void> opened = receiver.open(); !opened) {
+    fmt::print(stderr, "campush-sink: {}\n", opened.error().message);
+    return 2;
+  }
+  return receiver.run();
 }
 
 }  // namespace campush

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/tls_listener.h"
 #include "server/rtmp_server.h"
 
 namespace campush {
@@ -9,6 +10,7 @@ struct sink_options {
   rtmp_server_faults faults;
   bool is_json = false;
   bool ends_after_first = false;  ///< --once
+  tls_server_options tls;         ///< without a certificate: plain RTMP
 };
 
 /// Runs the server until SIGINT, SIGTERM or the end of the first publisher, and reports on stdout.

@@ -53,7 +53,7 @@ void write_stream(json_writer& out, const rtmp_stream_stats& stream, time_point 
 void write_totals(json_writer& out, const rtmp_server_totals& totals) {
   out.member("connections", totals.connections_accepted).member("connections_open", totals.connections_open);
   out.member("publishes", totals.publishes_accepted).member("publishes_refused", totals.publishes_refused);
-  out.member("protocol_errors", totals.protocol_errors);
+  out.member("connects_refused", totals.connects_refused).member("protocol_errors", totals.protocol_errors);
 }
 
 std::string summary_line(const rtmp_stream_stats& stream, time_point now) {
@@ -176,7 +176,8 @@ void sink_report::print_summary(const rtmp_server& server, time_point now) {
   }
   clear_table();
   print_line(fmt::format("{} connections, {} publishes, {} refused, {} protocol errors", totals.connections_accepted,
-                         totals.publishes_accepted, totals.publishes_refused, totals.protocol_errors));
+                         totals.publishes_accepted, totals.connects_refused + totals.publishes_refused,
+                         totals.protocol_errors));
   for (const rtmp_stream_stats& each : server.streams()) print_line(summary_line(each, now));
 }
 

@@ -233,10 +233,11 @@ server_auth::verdict server_auth::challenge_client() {
   const std::string nonce = make_auth_nonce() + make_auth_nonce();
   if (m_waiting.size() == max_waiting) m_waiting.pop_front();
   m_waiting.push_back(nonce);
-  const std::string start =
-      std::string("[ AccessManager.Reject ] : [ authmod=") + auth_method_name(m_method) + " ] : ?reason=needauth";
+  // ffmpeg answers in the name of the user that the challenge repeats.
+  const std::string start = std::string("[ AccessManager.Reject ] : [ authmod=") + auth_method_name(m_method) +
+                            " ] : ?reason=needauth&user=" + m_account.user;
   if (m_method == auth_method::limelight) return {false, start + "&nonce=" + nonce};
-  return {false, start + "&user=" + m_account.user + "&salt=" + m_salt + "&challenge=" + nonce + "&opaque=" + nonce};
+  return {false, start + "&salt=" + m_salt + "&challenge=" + nonce + "&opaque=" + nonce};
 }
 
 bool server_auth::is_right(std::string_view app, std::string_view query) {
