@@ -14,6 +14,7 @@ namespace {
 constexpr const char* footer = R"(
 The usual way:
   campush check                  is the configuration good?
+  campush check --connect        can every server be pushed to, and if not, why?
   campush urls                   where does each stream go?
   campush run                    push (SIGHUP reloads, SIGUSR1 retries at once, SIGTERM ends)
   campush status --watch         how is it going?
@@ -33,6 +34,17 @@ void add_config(CLI::App& command, config_choice& config) {
   command.add_option("-c,--config", config.path,
                      "system_config.json (default: /etc/campush/system_config.json, then "
                      "/opt/ceanic/etc/system_config.json)");
+}
+
+void add_check(CLI::App& app, check_options& options) {
+  CLI::App* check = app.add_subcommand("check", "Check the configuration and say what is wrong with it");
+  add_config(*check, options.config);
+  CLI::Option* connect = check->add_flag("--connect", options.is_connecting,
+                                         "Walk to every address as a session would: DNS, TCP, clock, TLS, handshake, "
+                                         "connect, publish; each timed, with a remedy where it fails");
+  check->add_flag("!--no-publish", options.is_publishing, "Stop before publish, which takes the real key for a moment")
+      ->needs(connect);
+  check->add_flag("--json", options.as_json, "The walk as a JSON array")->needs(connect);
 }
 
 void add_urls(CLI::App& app, urls_options& options) {
@@ -78,8 +90,7 @@ int run_cli(int argc, char** argv) {
   app.footer(footer);
   all_options options;
   add_config(*app.add_subcommand("run", "Push until told to stop"), options.run.config);
-  add_config(*app.add_subcommand("check", "Check the configuration and say what is wrong with it"),
-             options.check.config);
+  add_check(app, options.check);
   add_urls(app, options.urls);
   add_status(app, options.status);
   add_demo(app, options.demo);

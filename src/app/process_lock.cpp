@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 namespace campush {
 
@@ -58,6 +59,17 @@ result<process_lock> process_lock::acquire(const std::string& state_dir) {
 
 process_lock::~process_lock() {
   if (m_descriptor >= 0) ::close(m_descriptor);
+}
+
+std::optional<std::string> find_running_agent(const std::string& state_dir) {
+  const int descriptor = ::open((state_dir + "/campush.lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) return std::nullopt;
+  const std::string pid = read_pid(descriptor);
+  ::close(descriptor);
+  std::ifstream program("/proc/" + pid + "/comm");
+  std::string name;
+  if (!std::getline(program, name) || name != "campush") return std::nullopt;
+  return pid;
 }
 
 result<state_folder> choose_state_folder(const std::string& wanted) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ class process_lock {
   explicit process_lock(int descriptor) noexcept : m_descriptor(descriptor) {}
   int m_descriptor = -1;
 };
+
+/// The pid of an agent that holds the lock of this folder, as far as its file and /proc tell; nothing is locked or made.
+std::optional<std::string> find_running_agent(const std::string& state_dir);
 
 /// `wanted`, made if missing, when it can be written; else $XDG_STATE_HOME/campush, else a folder of the user's own in the
 /// temporary directory. `warning` says what was done instead, empty if nothing had to be.

@@ -17,12 +17,13 @@ struct colour_of_state {
 constexpr colour_of_state colours[] = {
     {"connected", "\x1b[32m"}, {"connecting", "\x1b[33m"}, {"error", "\x1b[31m"}, {"disconnected", "\x1b[31m"}};
 
-constexpr size_t column_count = 9;
+constexpr size_t column_count = 10;
 using cells = std::array<std::string, column_count>;
-constexpr std::array<bool, column_count> is_right_aligned = {false, false, false, true, true, true, true, false, false};
+constexpr std::array<bool, column_count> is_right_aligned = {false, false, false, true,  true,
+                                                             true,  true,  true,  false, false};
 
 cells header() {
-  return {"stream", "destination", "state", "fps", "kbit/s", "drops", "queue", "url", ""};
+  return {"stream", "destination", "state", "fps", "kbit/s", "drops", "queue", "rtt", "url", ""};
 }
 
 cells cells_of(const session_row& row) {
@@ -33,6 +34,7 @@ cells cells_of(const session_row& row) {
           fmt::format("{}", row.kbit_per_s),
           fmt::format("{}", row.dropped),
           fmt::format("{} ms", row.queue_ms),
+          row.rtt_ms > 0 ? fmt::format("{:.0f} ms", std::ceil(row.rtt_ms)) : "-",
           row.url,
           row.detail};
 }
@@ -67,6 +69,18 @@ std::string short_duration(double seconds) {
   return fmt::format("{:.0f} days", seconds / 86400);
 }
 
+std::string connected_detail(const connected_facts& facts) {
+  std::string text;
+  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (facts.url_index > 0) add(fmt::format("backup{}", facts.url_index));
+  if (facts.is_on_fallback) add("fallback for H.265");
+  const bool is_ignored = facts.bitrate_control == bitrate_control_name(bitrate_control::ignored);
+  if (facts.target_kbps > 0) {
+    add(fmt::format(is_ignored ? "encoder ignores {} kbit/s" : "encoder at {} kbit/s", facts.target_kbps));
+  }
+  return text;
+}
+
 session_row row_of(const session_status& status, time_point now) {
   session_row row;
   row.stream = fmt::format("{}/{}",
@@ -80,12 +94,14 @@ session_row row_of(const session_status& status, time_point now) {
   row.kbit_per_s = status.bitrate_current_bps / 1000;
   row.dropped = drops_of(status);
   row.queue_ms = status.queue_ms;
+  row.rtt_ms = status.rtt_us / 1000.0;
   if (status.state == session_state::connecting) {
     row.detail = phase_name(status.phase);
   } else if (status.state != session_state::connected) {
     row.detail = reason_name(status.reason);
-  } else if (status.url_index > 0) {
-    row.detail = fmt::format("backup{}", status.url_index);
+  } else {
+    row.detail = connected_detail({status.url_index, status.bitrate_target_kbps, status.is_on_fallback,
+                                   bitrate_control_name(status.adaptive_bitrate)});
   }
   if (status.next_retry_at > now) {
     row.detail += ", retry in " + short_duration(std::chrono::duration<double>(status.next_retry_at - now).count());

@@ -1,9 +1,12 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
 #include "app/commands/commands.h"
+#include "app/connect_check.h"
+#include "app/process_lock.h"
 #include "config/loader.h"
 
 namespace campush {
@@ -11,15 +14,61 @@ namespace campush {
 namespace {
 
 /// A clip may still come while the agent runs, so one that cannot be read is no error.
-void warn_of_missing_clips(const camera_config& camera) {
+void warn_of_missing_clips(const camera_config& camera, FILE* out) {
   for (const stream_config& stream : camera.streams) {
     if (stream.source.type != source_type::file) continue;
     for (const std::string& path : {stream.source.video_path, stream.source.audio_path}) {
       if (path.empty() || ::access(path.c_str(), R_OK) == 0) continue;
       const error problem = error_from_errno(errno, path);
-      std::printf("warning: cam%u/%s: %s\n", camera.camera_id, stream.name.c_str(), problem.message.c_str());
+      std::fprintf(out, "warning: cam%u/%s: %s\n", camera.camera_id, stream.name.c_str(), problem.message.c_str());
     }
   }
+}
+
+/// Warnings and all; the exit code so far.
+int report_configuration(const system_config& config, const std::string& path, FILE* out) {
+  for (const std::string& warning : config.warnings) std::fprintf(out, "warning: %s\n", warning.c_str());
+  size_t enabled = 0, streams = 0;
+  for (const camera_config& camera : config.cameras) {
+    if (!camera.enabled) continue;
+    ++enabled;
+    warn_of_missing_clips(camera, out);
+    streams += camera.streams.size();
+  }
+  // An agent starts without these files and waits for them; whoever installs it wants to know now.
+  for (const std::string& problem : config.file_problems) std::fprintf(stderr, "error: %s\n", problem.c_str());
+  if (!config.file_problems.empty()) return exit_usage;
+  const size_t sessions = config.sessions.size();
+  std::fprintf(out, "%s is good: %zu camera%s, %zu stream%s, %zu session%s\n", path.c_str(), enabled,
+               enabled == 1 ? "" : "s", streams, streams == 1 ? "" : "s", sessions, sessions == 1 ? "" : "s");
+  return exit_good;
+}
+
+void announce_walk(const system_config& config, bool is_publishing) {
+  if (!is_publishing) return;
+  std::fprintf(
+      stderr,
+      "Every address is published to for a moment, with its real key and without media (--no-publish stops before "
+      "that).\n");
+  const auto agent = find_running_agent(config.system.state_dir);
+  if (!agent) return;
+  std::fprintf(
+      stderr,
+      "An agent runs here (pid %s): its keys are in use, and a server that lets the newer publisher win ends its "
+      "connections for a moment.\n",
+      agent->c_str());
+}
+
+int walk(const system_config& config, const check_options& options) {
+  announce_walk(config, options.is_publishing);
+  std::fflush(stdout);
+  connect_check_options walk_options;
+  walk_options.publishes = options.is_publishing;
+  const std::vector<url_report> reports = check_connections(config, walk_options);
+  std::fputs(options.as_json ? (report_json(reports) + "\n").c_str() : report_text(reports).c_str(), stdout);
+  const bool is_good =
+      std::all_of(reports.begin(), reports.end(), [](const url_report& report) { return report.is_good(); });
+  return is_good ? exit_good : exit_failed;
 }
 
 }  // namespace
@@ -31,17 +80,10 @@ int check_command(const check_options& options) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
     return exit_usage;
   }
-  for (const std::string& warning : config->warnings) std::printf("warning: %s\n", warning.c_str());
-  size_t enabled = 0, streams = 0;
-  for (const camera_config& camera : config->cameras) {
-    if (!camera.enabled) continue;
-    ++enabled;
-    warn_of_missing_clips(camera);
-    streams += camera.streams.size();
-  }
-  std::printf("%s is good: %zu camera%s, %zu stream%s, %zu session%s\n", path.c_str(), enabled, enabled == 1 ? "" : "s",
-              streams, streams == 1 ? "" : "s", config->sessions.size(), config->sessions.size() == 1 ? "" : "s");
-  return exit_good;
+  const int verdict = report_configuration(*config, path, options.as_json ? stderr : stdout);
+  if (!options.is_connecting) return verdict;
+  const int walked = walk(*config, options);
+  return walked != exit_good ? walked : verdict;
 }
 
 }  // namespace campush

@@ -77,6 +77,22 @@ const rapidjson::Value* list_of(const rapidjson::Value& root, const char* name) 
   return member != root.MemberEnd() && member->value.IsArray() ? &member->value : nullptr;
 }
 
+bool flag_of(const rapidjson::Value& object, const char* name) {
+  const auto member = object.FindMember(name);
+  return member != object.MemberEnd() && member->value.IsTrue();
+}
+
+std::string connected_detail_of(const rapidjson::Value& session) {
+  const rapidjson::Value& bitrate = part_of(session, "adaptive_bitrate");
+  const std::string control = text_of(bitrate, "state");
+  connected_facts facts;
+  facts.url_index = static_cast<uint32_t>(number_of(session, "url_index"));
+  facts.target_kbps = static_cast<uint32_t>(number_of(bitrate, "target_kbps"));
+  facts.is_on_fallback = flag_of(session, "is_on_fallback");
+  facts.bitrate_control = control;
+  return connected_detail(facts);
+}
+
 session_row row_of(const rapidjson::Value& session) {
   session_row row;
   row.stream = text_of(session, "camera_name") + "/" + text_of(session, "stream");
@@ -88,8 +104,8 @@ session_row row_of(const rapidjson::Value& session) {
   row.dropped = drops_of(part_of(session, "frames_dropped"));
   row.queue_ms = static_cast<uint64_t>(number_of(part_of(session, "queue"), "ms"));
   if (row.state == "connecting") row.detail = text_of(session, "phase");
-  const double url_index = number_of(session, "url_index");
-  if (row.state == "connected" && url_index > 0) row.detail = fmt::format("backup{:.0f}", url_index);
+  row.rtt_ms = number_of(session, "rtt_ms");
+  if (row.state == "connected") row.detail = connected_detail_of(session);
   if (row.state == "error" || row.state == "disconnected") row.detail = text_of(session, "reason");
   const double next_retry = number_of(session, "next_retry_in_s");
   if (next_retry > 0) row.detail += ", retry in " + short_duration(next_retry);
