@@ -4,28 +4,13 @@
 #include <vector>
 
 #include "device/camera_instance.h"
+#include "fakes/seeded_random.h"
 #include "rtmp/multi_session_manager.h"
 #include "server/rtmp_server.h"
 
 namespace campush::test {
 
 inline constexpr uint32_t camera_count = 4, streams_per_camera = 2, destination_count = 2;
-
-/// The same numbers in every run of one seed.
-class seeded_random {
- public:
-  explicit seeded_random(uint64_t seed) : m_state(seed) {}
-  /// From `low` to `high`, both included.
-  uint64_t between(uint64_t low, uint64_t high) {
-    uint64_t bits = m_state += 0x9e3779b97f4a7c15u;
-    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
-    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
-    return low + (bits ^ (bits >> 31)) % (high - low + 1);
-  }
-
- private:
-  uint64_t m_state;
-};
 
 /// Camera n with streams main and sub from the clip whose pictures are small and carry their number.
 inline camera_config tiny_camera(uint32_t camera_id) {
