@@ -52,6 +52,14 @@ void put(buffer& out, const char* name, const std::string& labels, uint64_t valu
 constexpr session_state all_states[] = {session_state::disconnected, session_state::connecting,
                                         session_state::connected, session_state::error};
 
+constexpr bitrate_control all_controls[] = {bitrate_control::off, bitrate_control::following,
+                                            bitrate_control::unsupported, bitrate_control::ignored};
+
+/// The port of our side is another one with each connection: as a label it would make a new series each time.
+std::string_view without_port(std::string_view address) noexcept {
+  return address.substr(0, address.rfind(':'));
+}
+
 void write_state(buffer& out, const char* name, const std::string& labels, const session_status& item, time_point) {
   for (const session_state state : all_states) {
     put(out, name, fmt::format("{},state=\"{}\"", labels, state_name(state)), uint64_t{item.state == state});
@@ -81,6 +89,21 @@ void write_dropped(buffer& out, const char* name, const std::string& labels, con
                       drop_reason_name(static_cast<drop_reason>(reason))),
           item.dropped.count[kind][reason]);
     }
+  }
+}
+
+void write_link(buffer& out, const char* name, const std::string& labels, const session_status& item, time_point) {
+  put(out, name,
+      fmt::format("{},local=\"{}\",remote=\"{}\",security=\"{}\",codec_note=\"{}\"", labels,
+                  escaped(without_port(item.local_address.view())), escaped(item.remote_address.view()),
+                  escaped(item.security.view()), escaped(item.codec_note.view())),
+      uint64_t{1});
+}
+
+void write_control(buffer& out, const char* name, const std::string& labels, const session_status& item, time_point) {
+  for (const bitrate_control each : all_controls) {
+    put(out, name, fmt::format("{},state=\"{}\"", labels, bitrate_control_name(each)),
+        uint64_t{item.adaptive_bitrate == each});
   }
 }
 
@@ -131,6 +154,23 @@ constexpr metric<session_status> session_metrics[] = {
      CAMPUSH_SESSION(uint64_t{item.url_index})},
     {"campush_session_rtt_seconds", "gauge", "Round trip as TCP measures it, 0 where the kernel does not say.",
      CAMPUSH_SESSION(item.rtt_us / 1e6)},
+    {"campush_session_rtt_variation_seconds", "gauge", "Variation of the round trip as TCP measures it.",
+     CAMPUSH_SESSION(item.rtt_var_us / 1e6)},
+    {"campush_session_delivery_rate_bps", "gauge", "Bit/s the kernel saw delivered at best lately, 0 while unknown.",
+     CAMPUSH_SESSION(item.delivery_rate_bps)},
+    {"campush_session_retransmits_total", "counter", "TCP segments sent more than once.",
+     CAMPUSH_SESSION(item.retransmits)},
+    {"campush_session_bitrate_target_bps", "gauge", "What the encoder was last asked for, 0 for nothing.",
+     CAMPUSH_SESSION(uint64_t{item.bitrate_target_kbps} * 1000)},
+    {"campush_session_adaptive_bitrate", "gauge", "1 for how the encoder follows the network.", write_control},
+    {"campush_session_link_info", "gauge", "Both ends, protection and what became of H.265 as labels; always 1.",
+     write_link},
+    {"campush_session_on_fallback", "gauge", "1 while something else than the stream's H.265 is pushed.",
+     CAMPUSH_SESSION(uint64_t{item.is_on_fallback})},
+    {"campush_session_redirects_total", "counter", "Moves that servers asked for.",
+     CAMPUSH_SESSION(uint64_t{item.redirects})},
+    {"campush_session_link_changes_total", "counter", "Connections renewed because the local network changed.",
+     CAMPUSH_SESSION(uint64_t{item.link_changes})},
     {"campush_session_latency_seconds", "gauge", "Capture to acknowledged, smoothed, 0 while unknown.",
      CAMPUSH_SESSION(static_cast<double>(item.latency_us) / 1e6)},
 };

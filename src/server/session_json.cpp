@@ -56,6 +56,36 @@ void write_last_error(json_writer& out, const session_status& status) {
   out.end_object();
 }
 
+void write_bitrate(json_writer& out, const session_status& status) {
+  out.key("bitrate_bps").begin_object();
+  out.member("current", status.bitrate_current_bps);
+  out.member("average", status.bitrate_average_bps);
+  out.member("peak", status.bitrate_peak_bps);
+  out.end_object();
+  out.key("adaptive_bitrate").begin_object();
+  out.member("state", bitrate_control_name(status.adaptive_bitrate));
+  if (status.bitrate_target_kbps > 0) {
+    out.member("target_kbps", uint64_t{status.bitrate_target_kbps});
+  } else {
+    out.key("target_kbps").null();
+  }
+  out.end_object();
+}
+
+void write_link(json_writer& out, const session_status& status) {
+  out.key("link").begin_object();
+  out.member("local", status.local_address.view());
+  out.member("remote", status.remote_address.view());
+  out.member("security", status.security.view());
+  out.member("rtt_ms", status.rtt_us / 1000.0);
+  out.member("rtt_variation_ms", status.rtt_var_us / 1000.0);
+  out.member("delivery_rate_bps", status.delivery_rate_bps);
+  out.member("retransmits", status.retransmits);
+  out.member("link_changes", uint64_t{status.link_changes});
+  out.member("redirects", uint64_t{status.redirects});
+  out.end_object();
+}
+
 }  // namespace
 
 void write_session(json_writer& out, const session_status& status, time_point now) {
@@ -74,11 +104,9 @@ void write_session(json_writer& out, const session_status& status, time_point no
   out.member("video_codec", codec_name(status.video_codec));
   out.member("audio_codec", codec_name(status.audio_codec));
   out.member("dialect", dialect_name(status.dialect));
-  out.key("bitrate_bps").begin_object();
-  out.member("current", status.bitrate_current_bps);
-  out.member("average", status.bitrate_average_bps);
-  out.member("peak", status.bitrate_peak_bps);
-  out.end_object();
+  out.member("codec_note", status.codec_note.view());
+  out.member("is_on_fallback", status.is_on_fallback);
+  write_bitrate(out, status);
   out.member("frames_per_second", status.frames_per_second);
   write_counts(out, status);
   out.member("bytes_sent", status.bytes_sent);
@@ -105,6 +133,7 @@ void write_session(json_writer& out, const session_status& status, time_point no
   out.member("is_name_in_use", status.is_name_in_use);
   write_failback(out, status, now);
   write_last_error(out, status);
+  write_link(out, status);
   out.member("rtt_ms", status.rtt_us / 1000.0);
   out.member("latency_ms", static_cast<double>(status.latency_us) / 1000.0);
   out.end_object();

@@ -35,6 +35,25 @@ TEST(session_table, says_what_a_session_waits_for) {
   EXPECT_EQ(row_of(on_backup, now).detail, "backup2");
 }
 
+TEST(session_table, says_what_the_encoder_was_asked_for_and_what_is_pushed_instead) {
+  session_status status = make_status(session_state::connected);
+  EXPECT_EQ(row_of(status, now).detail, "");
+  status.adaptive_bitrate = bitrate_control::following;
+  status.bitrate_target_kbps = 1275;
+  EXPECT_EQ(row_of(status, now).detail, "encoder at 1275 kbit/s");
+  status.adaptive_bitrate = bitrate_control::ignored;
+  status.url_index = 1;
+  status.is_on_fallback = true;
+  EXPECT_EQ(row_of(status, now).detail, "backup1, fallback for H.265, encoder ignores 1275 kbit/s");
+}
+
+TEST(session_table, shows_the_round_trip_where_it_is_known) {
+  session_status status = make_status(session_state::connected);
+  EXPECT_THAT(render_table({row_of(status, now)}, table_style::plain), HasSubstr("  -  rtmp://"));
+  status.rtt_us = 40'200;
+  EXPECT_THAT(render_table({row_of(status, now)}, table_style::plain), HasSubstr("41 ms  rtmp://"));
+}
+
 TEST(session_table, counts_no_frame_from_before_the_first_keyframe_as_dropped) {
   session_status status = make_status(session_state::connected);
   status.dropped.add(frame_kind::audio, drop_reason::before_start);

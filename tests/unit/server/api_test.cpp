@@ -54,6 +54,32 @@ TEST_F(api_test, finds_a_session_by_stream_number_and_by_name) {
   EXPECT_THAT(get("/api/v1/sessions/7/0/a%20b?pretty").body, HasSubstr("\"state\":\"error\""));
 }
 
+TEST_F(api_test, a_session_says_what_its_link_is_like) {
+  agent.all = {make_status(0, "default", session_state::connected)};
+  EXPECT_THAT(get("/api/v1/sessions/0/0/default").body,
+              HasSubstr(R"("adaptive_bitrate":{"state":"off","target_kbps":null})"));
+  session_status& status = agent.all[0];
+  status.rtt_us = 40'000;
+  status.rtt_var_us = 1500;
+  status.delivery_rate_bps = 8'000'000;
+  status.retransmits = 12;
+  status.bitrate_target_kbps = 1275;
+  status.adaptive_bitrate = bitrate_control::ignored;
+  status.local_address = "10.0.0.2:40112";
+  status.remote_address = "10.0.0.1:443";
+  status.security = "TLSv1.3";
+  status.codec_note = "no H.265";
+  status.is_on_fallback = true;
+  status.redirects = 2;
+  status.link_changes = 3;
+  const std::string body = get("/api/v1/sessions/0/0/default").body;
+  EXPECT_THAT(body, HasSubstr(R"("adaptive_bitrate":{"state":"ignored","target_kbps":1275})"));
+  EXPECT_THAT(body, HasSubstr(R"("codec_note":"no H.265","is_on_fallback":true)"));
+  EXPECT_THAT(body, HasSubstr(R"("link":{"local":"10.0.0.2:40112","remote":"10.0.0.1:443","security":"TLSv1.3",)"
+                              R"("rtt_ms":40.0,"rtt_variation_ms":1.5,"delivery_rate_bps":8000000,"retransmits":12,)"
+                              R"("link_changes":3,"redirects":2})"));
+}
+
 TEST_F(api_test, refuses_what_does_not_exist) {
   agent.all = {make_status(0, "default", session_state::connected)};
   for (const char* path : {"/", "/api", "/api/v1/sessions/", "/api/v1/sessions/0", "/api/v1/sessions/0/0/other",

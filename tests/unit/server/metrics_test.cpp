@@ -49,6 +49,46 @@ TEST(metrics, names_are_unique_and_counters_end_in_total) {
   EXPECT_GT(names.size(), 40u);
 }
 
+TEST(metrics, carry_what_the_link_is_like) {
+  fake_agent_control agent;
+  make_busy(agent);
+  session_status& status = agent.all[0];
+  status.rtt_var_us = 1500;
+  status.delivery_rate_bps = 8'000'000;
+  status.retransmits = 12;
+  status.bitrate_target_kbps = 1275;
+  status.adaptive_bitrate = bitrate_control::following;
+  status.local_address = "[fd00::2]:40112";
+  status.remote_address = "10.0.0.1:443";
+  status.security = "TLSv1.3";
+  status.codec_note = "server takes no \"hvc1\"";
+  status.is_on_fallback = true;
+  status.redirects = 2;
+  status.link_changes = 3;
+  const std::string text = render_metrics(agent);
+  const std::string labels = R"(camera_id="0",stream="main",destination="default")";
+  struct row {
+    const char* name;
+    const char* rest;
+  };
+  for (const row& row : {
+           row{"rtt_variation_seconds", "} 0.0015\n"},
+           row{"delivery_rate_bps", "} 8000000\n"},
+           row{"retransmits_total", "} 12\n"},
+           row{"bitrate_target_bps", "} 1275000\n"},
+           row{"adaptive_bitrate", ",state=\"following\"} 1\n"},
+           row{"adaptive_bitrate", ",state=\"ignored\"} 0\n"},
+           row{"on_fallback", "} 1\n"},
+           row{"redirects_total", "} 2\n"},
+           row{"link_changes_total", "} 3\n"},
+           row{"link_info",
+               ",local=\"[fd00::2]\",remote=\"10.0.0.1:443\",security=\"TLSv1.3\","
+               "codec_note=\"server takes no \\\"hvc1\\\"\"} 1\n"},
+       }) {
+    EXPECT_THAT(text, HasSubstr(std::string("campush_session_") + row.name + "{" + labels + row.rest));
+  }
+}
+
 TEST(metrics, carry_the_values) {
   fake_agent_control agent;
   make_busy(agent);
