@@ -1,6 +1,7 @@
 #include <cstdlib>
 
 #include "rtmp/protocol/handshake.h"
+#include "rtmp/protocol/publisher_auth.h"
 #include "rtmp/protocol/server_dialogue.h"
 
 namespace {
@@ -9,7 +10,14 @@ namespace {
 class checking_handler final : public campush::server_dialogue_handler {
  public:
   explicit checking_handler(bool accepts) : m_accepts(accepts) {}
-  campush::dialogue_verdict on_connect(std::string_view, std::string_view) override { return {}; }
+  campush::dialogue_verdict on_connect(std::string_view app, std::string_view) override {
+    for (campush::server_auth* each : {&m_adobe, &m_limelight}) {
+      // Nobody guesses the password.
+      if (each->check(app).is_accepted) std::abort();
+    }
+    if (campush::without_auth_query(app).size() > app.size()) std::abort();
+    return {};
+  }
   campush::dialogue_verdict on_publish(std::string_view, std::string_view) override {
     if (m_is_publishing) std::abort();
     m_is_publishing = m_accepts;
@@ -24,6 +32,8 @@ class checking_handler final : public campush::server_dialogue_handler {
   }
 
  private:
+  campush::server_auth m_adobe{campush::auth_method::adobe, {"camera", campush::secret_text("password")}};
+  campush::server_auth m_limelight{campush::auth_method::limelight, {"camera", campush::secret_text("password")}};
   bool m_accepts;
   bool m_is_publishing = false;
 };
@@ -35,7 +45,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace campush;
   if (size == 0) return 0;
   checking_handler handler((data[0] & 0x80) == 0);
-  server_dialogue server({}, handler);
+  server_dialogue_options options;
+  options.claims = {true, true, true, (data[0] & 0x40) != 0};
+  options.claims_in_properties = (data[0] & 0x20) != 0;
+  server_dialogue server(options, handler);
   const std::vector<uint8_t> hello(1 + 2 * handshake::part_bytes, handshake::version);
   if (!server.receive(hello)) std::abort();
   const size_t piece = 1 + (data[0] & 0x7f);
@@ -44,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const result<void> outcome = server.receive(bytes.subview(at, piece).to_vector());
     server.consume_output(server.pending_output().size());
     if (!outcome) break;
+    if (server.offer().video.size() > 128 || server.offer().audio.size() > 64) std::abort();
   }
   return 0;
 }
