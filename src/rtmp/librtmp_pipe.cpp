@@ -201,8 +201,7 @@ void librtmp_pipe::pump() {
     if (outcome.status == io_status::closed || outcome.status == io_status::failed) {
       m_is_blocked = true;
       read_last_words();
-      return end({outcome.status == io_status::closed ? librtmp_pipe_end::kind::closed : librtmp_pipe_end::kind::lost,
-                  outcome.failure, ""});
+      return end({librtmp_pipe_end::kind::transport, outcome, {}});
     }
     const size_t moved = outcome.status == io_status::ok ? outcome.bytes : 0;
     const bool is_all = moved == part.size();
@@ -241,11 +240,9 @@ void librtmp_pipe::on_readable() {
   while (!m_is_closed) {
     const io_outcome outcome = m_transport->read_some(m_incoming.data(), m_incoming.size());
     if (outcome.status == io_status::would_block) return;
-    if (outcome.status == io_status::closed) return end({librtmp_pipe_end::kind::closed, outcome.failure, ""});
-    if (outcome.status == io_status::failed) return end({librtmp_pipe_end::kind::lost, outcome.failure, ""});
+    if (outcome.status != io_status::ok) return end({librtmp_pipe_end::kind::transport, outcome, {}});
     if (!is_read_allowed(outcome.bytes)) {
-      return end({librtmp_pipe_end::kind::violation, error_code::too_big,
-                  "the server sends far more than a publisher can expect"});
+      return end({librtmp_pipe_end::kind::violation, {}, "the server sends far more than a publisher can expect"});
     }
     take(m_incoming.data(), outcome.bytes);
   }
@@ -267,7 +264,10 @@ void librtmp_pipe::take(uint8_t* bytes, size_t size) {
   if (!m_tunnel) return take_plain(bytes, size);
   m_tunnelled.clear();
   if (const result<void> read = m_tunnel->receive({bytes, size}, m_tunnelled); !read) {
-    return end({librtmp_pipe_end::kind::violation, read.error().code, read.error().message});
+    return end({read.error().code == error_code::access_denied ? librtmp_pipe_end::kind::web_server
+                                                               : librtmp_pipe_end::kind::violation,
+                {},
+                read.error().message});
   }
   if (!m_tunnelled.empty()) {
     m_poll_interval = first_poll;
@@ -286,7 +286,7 @@ void librtmp_pipe::take_plain(uint8_t* bytes, size_t size) {
   if (size == 0) return;
   if (m_is_open) return deliver(bytes, size);
   if (m_early.size() + size > max_early_bytes) {
-    return end({librtmp_pipe_end::kind::violation, error_code::too_big, "the server speaks before it has been asked"});
+    return end({librtmp_pipe_end::kind::violation, {}, "the server speaks before it has been asked"});
   }
   m_early.insert(m_early.end(), bytes, bytes + size);
 }
@@ -294,14 +294,14 @@ void librtmp_pipe::take_plain(uint8_t* bytes, size_t size) {
 bool librtmp_pipe::pass_handshake(byte_view bytes) {
   const bool is_first = m_handshake_left == handshake_bytes;
   if (is_first && !is_version_expected(bytes[0], m_options.worker.is_encrypted)) {
-    end({librtmp_pipe_end::kind::violation, error_code::protocol_violation, "handshake of another version"});
+    end({librtmp_pipe_end::kind::violation, {}, "handshake of another version"});
     return false;
   }
   m_handshake_left -= bytes.size();
   // Two parts fit into any socket buffer.
   const ssize_t moved = ::send(m_pair->fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (moved == static_cast<ssize_t>(bytes.size())) return true;
-  end({librtmp_pipe_end::kind::library, error_code::io_failed, "librtmp does not read its handshake"});
+  end({librtmp_pipe_end::kind::library, {}, "librtmp does not read its handshake"});
   return false;
 }
 
@@ -314,7 +314,8 @@ void librtmp_pipe::on_worker_news() {
   if (m_is_closed) return;
   const librtmp_worker::stage reached = m_worker->reached();
   if (reached == librtmp_worker::stage::ended) {
-    return end({librtmp_pipe_end::kind::library, error_code::io_failed,
+    return end({librtmp_pipe_end::kind::library,
+                {},
                 m_is_open ? "librtmp closed the connection" : "librtmp does not accept the server's handshake"});
   }
   if (reached != librtmp_worker::stage::talking || m_is_open) return;

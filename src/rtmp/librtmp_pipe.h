@@ -46,13 +46,13 @@ class librtmp_crew {
 /// Why a pipe ended by itself.
 struct librtmp_pipe_end {
   enum class kind : uint8_t {
-    closed,     ///< the server closed the connection
-    lost,       ///< the transport failed: `code`
-    violation,  ///< the server sent what no server may send: `text`
-    library,    ///< librtmp gave up: `text`
+    transport,   ///< closed by the server or lost: `transport`
+    violation,   ///< the server sent what no server may send: `text`
+    web_server,  ///< RTMPT: an HTTP status that is no tunnel: `text`
+    library,     ///< librtmp gave up: `text`
   };
-  kind why = kind::closed;
-  error_code code = error_code::io_failed;
+  kind why = kind::library;
+  io_outcome transport;
   std::string text;
 };
 

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <iterator>
 
 #include "rtmp/protocol/handshake.h"
 
@@ -14,52 +12,6 @@ namespace {
 
 /// For what our own dialogue says: commands with keys of any length it accepts.
 constexpr chunk_limits own_limits = {1 << 20, 16 * 1024 * 1024, 16, 1 << 20, false};
-
-struct reason_of_code {
-  error_code code;
-  disconnect_reason while_connecting;
-  disconnect_reason while_connected;
-};
-constexpr reason_of_code reason_table[] = {
-    {error_code::connection_refused, disconnect_reason::connect_refused, disconnect_reason::connection_reset},
-    {error_code::connection_reset, disconnect_reason::connect_refused, disconnect_reason::connection_reset},
-    {error_code::closed_by_peer, disconnect_reason::connect_refused, disconnect_reason::closed_by_server},
-    {error_code::timed_out, disconnect_reason::connect_timeout, disconnect_reason::ack_stall},
-    {error_code::unreachable, disconnect_reason::unreachable, disconnect_reason::unreachable},
-    {error_code::tls_failed, disconnect_reason::tls_failed, disconnect_reason::connection_reset},
-    {error_code::clock_wrong, disconnect_reason::clock_wrong, disconnect_reason::connection_reset},
-};
-
-const reason_of_code* find_reason(error_code code) noexcept {
-  const auto* found = std::find_if(std::begin(reason_table), std::end(reason_table),
-                                   [code](const reason_of_code& row) { return row.code == code; });
-  return found == std::end(reason_table) ? nullptr : found;
-}
-
-disconnect_reason connecting_reason(const connect_failure& failure) noexcept {
-  if (failure.stage == connect_stage::resolve) return disconnect_reason::dns_failed;
-  if (failure.stage == connect_stage::tls && failure.cause.code != error_code::clock_wrong) {
-    return disconnect_reason::tls_failed;
-  }
-  const reason_of_code* const row = find_reason(failure.cause.code);
-  return row ? row->while_connecting : disconnect_reason::unreachable;
-}
-
-disconnect_reason connected_reason(error_code code) noexcept {
-  const reason_of_code* const row = find_reason(code);
-  return row ? row->while_connected : disconnect_reason::connection_reset;
-}
-
-disconnect_reason dialogue_reason(dialogue_failure failure) noexcept {
-  switch (failure) {
-    case dialogue_failure::closed_by_server: return disconnect_reason::closed_by_server;
-    case dialogue_failure::name_in_use: return disconnect_reason::name_in_use;
-    case dialogue_failure::denied: return disconnect_reason::denied;
-    case dialogue_failure::server_error: return disconnect_reason::server_error;
-    case dialogue_failure::protocol_violation: return disconnect_reason::protocol_violation;
-    default: return disconnect_reason::internal_error;
-  }
-}
 
 connect_phase phase_of(connect_stage reached) noexcept {
   switch (reached) {
@@ -105,7 +57,7 @@ std::unique_ptr<publisher> librtmp_publisher_factory::make(const publish_target&
 
 librtmp_publisher::librtmp_publisher(librtmp_publisher_factory& shared, const publish_target& target,
                                      publisher_events& events)
-    : m_shared(shared), m_target(target), m_events(events), m_own_words(own_limits) {
+    : m_shared(shared), m_target(target), m_events(events), m_rounds(m_target), m_own_words(own_limits) {
   m_deadline = m_shared.m_loop.make_timer([this] { on_deadline(); });
   m_report = m_shared.m_loop.make_timer([this] { m_events.on_failed(m_reason, m_text); });
 }
@@ -114,12 +66,12 @@ librtmp_publisher::~librtmp_publisher() = default;
 
 void librtmp_publisher::start() {
   if (m_stage != stage::idle) return;
-  connect();
+  m_phase = connect_phase::resolve;
+  open_connection();
 }
 
-void librtmp_publisher::connect() {
+void librtmp_publisher::open_connection() {
   m_stage = stage::connecting;
-  m_phase = connect_phase::resolve;
   connect_target way;
   way.host = m_target.url.host();
   way.port = m_target.url.port();
@@ -135,16 +87,11 @@ void librtmp_publisher::connect() {
       [this](connector::connect_result answer) { on_connected(std::move(answer)); });
 }
 
-/// Host and address of a server whose name a secret made are as secret.
-error librtmp_publisher::without_secret_host(error failure) const {
-  if (m_target.url.is_host_secret()) failure.message = fmt::format("***: {}", error_name(failure.code));
-  return failure;
-}
-
 void librtmp_publisher::on_connected(connector::connect_result answer) {
+  m_last_pipe.reset();
   if (!answer) {
-    const disconnect_reason reason = connecting_reason(answer.error());
-    return fail(reason, without_secret_host(std::move(answer.error().cause)).message);
+    publish_failure why = failure_of(answer.error(), m_target.url);
+    return fail(why.reason, std::move(why.text));
   }
   librtmp_pipe_options options;
   options.worker.is_encrypted = is_encrypted(m_target.url.scheme());
@@ -160,18 +107,24 @@ void librtmp_publisher::on_connected(connector::connect_result answer) {
 }
 
 void librtmp_publisher::begin_dialogue() {
-  client_dialogue_options options;
-  options.app = m_target.url.app();
-  options.tc_url = m_target.url.tc_url();
-  options.stream_key = m_target.url.key();
-  options.is_app_secret = m_target.url.is_app_secret();
-  options.chunk_size = m_target.chunk_size;
-  m_dialogue = std::make_unique<client_dialogue>(std::move(options));
+  m_dialogue = std::make_unique<client_dialogue>(m_rounds.introduction());
   m_dialogue->hold_publish();
   m_own_words.reset();
   m_stage = stage::talking;
   m_deadline->arm_after(m_target.handshake_timeout);
   report_phase(connect_phase::handshake);
+}
+
+/// The server, the transport or the library ended this connection: there may be another one to make.
+void librtmp_publisher::end_connection(publish_failure end) {
+  if (std::optional<publish_failure> final_one = m_rounds.judge(*m_dialogue, std::move(end))) {
+    if (m_dialogue->failure() == dialogue_failure::redirected) m_events.on_redirect(m_dialogue->redirect_target());
+    return fail(final_one->reason, std::move(final_one->text));
+  }
+  m_deadline->cancel();
+  m_pipe->close(false);
+  m_last_pipe = std::move(m_pipe);
+  open_connection();
 }
 
 void librtmp_publisher::report_phase(connect_phase phase) {
@@ -225,11 +178,20 @@ void librtmp_publisher::follow_dialogue() {
       return fail(disconnect_reason::user_request, "unpublished");
     }
   } else if (phase == dialogue_phase::failed) {
-    return fail(dialogue_reason(m_dialogue->failure()), m_dialogue->description());
+    return end_connection(failure_of(*m_dialogue));
   }
   flush_dialogue();
-  if (m_stage != stage::talking) return;
+  if (m_stage == stage::talking) follow_setup(phase);
+  if (m_stage != stage::ready && m_stage != stage::publishing) return;
+  if (const auto tc_url = m_dialogue->take_reconnect_request()) m_events.on_reconnect_request(*tc_url);
+}
+
+void librtmp_publisher::follow_setup(dialogue_phase phase) {
   report_phase(phase_of(phase));
+  if (m_stage == stage::talking && m_dialogue->is_connected() && !m_has_told_answer) {
+    m_has_told_answer = true;
+    m_events.on_server_answer(m_rounds.answer_of(*m_dialogue));
+  }
   if (m_stage != stage::talking) return;
   if (phase == dialogue_phase::publishing) {
     m_deadline->cancel();
@@ -238,6 +200,7 @@ void librtmp_publisher::follow_dialogue() {
   } else if (phase == dialogue_phase::publish && m_dialogue->is_ready_to_publish()) {
     m_deadline->cancel();
     m_stage = stage::ready;
+    m_operation.reset();
     m_shared.m_connector.confirm(m_target.url.host(), remote());
     m_events.on_ready_to_publish();
   }
@@ -330,20 +293,25 @@ void librtmp_publisher::on_deadline() {
 
 void librtmp_publisher::on_pipe_ended(const librtmp_pipe_end& end) {
   if (m_stage == stage::stopping) return fail(disconnect_reason::user_request, "unpublished, closed by the server");
+  end_connection(failure_of_pipe(end));
+}
+
+publish_failure librtmp_publisher::failure_of_pipe(const librtmp_pipe_end& end) const {
+  const bool is_shaking_hands = m_phase == connect_phase::handshake;
   switch (end.why) {
-    case librtmp_pipe_end::kind::closed:
-      return fail(disconnect_reason::closed_by_server, "the server closed the connection");
-    case librtmp_pipe_end::kind::lost:
-      return fail(connected_reason(end.code), fmt::format("connection lost: {}", error_name(end.code)));
-    case librtmp_pipe_end::kind::violation:
-      return fail(end.code == error_code::access_denied ? disconnect_reason::server_error
-                                                        : disconnect_reason::protocol_violation,
-                  end.text);
-    case librtmp_pipe_end::kind::library:
-      return fail(m_phase == connect_phase::handshake ? disconnect_reason::protocol_violation
-                                                      : disconnect_reason::connection_reset,
-                  end.text);
+    case librtmp_pipe_end::kind::transport: {
+      publish_failure failure = failure_of(end.transport);
+      if (is_shaking_hands && end.transport.status == io_status::closed) {
+        failure.text +=
+            fmt::format(" before the handshake was done; it may not speak {}", scheme_name(m_target.url.scheme()));
+      }
+      return failure;
+    }
+    case librtmp_pipe_end::kind::web_server: return {disconnect_reason::server_error, end.text};
+    case librtmp_pipe_end::kind::violation: return {disconnect_reason::protocol_violation, end.text};
+    case librtmp_pipe_end::kind::library: break;
   }
+  return {is_shaking_hands ? disconnect_reason::protocol_violation : disconnect_reason::connection_reset, end.text};
 }
 
 void librtmp_publisher::fail(disconnect_reason reason, std::string text) {

@@ -6,6 +6,7 @@
 #include "net/connector.h"
 #include "rtmp/librtmp_pipe.h"
 #include "rtmp/protocol/client_dialogue.h"
+#include "rtmp/publish_rounds.h"
 #include "rtmp/publisher.h"
 
 namespace campush {
@@ -28,7 +29,7 @@ class librtmp_publisher_factory final : public publisher_factory {
   librtmp_crew m_crew;
 };
 
-/// One connection by librtmp: the handshake, RTMPE's cipher, chunk headers and sending are the library's; the transport (names, TCP,
+/// One attempt by librtmp, of one or, where a server asks for a password, several connections (publish_rounds): the handshake, RTMPE's cipher, chunk headers and sending are the library's; the transport (names, TCP,
 /// TLS), deadlines, and all that is said and heard are ours.
 /// Shape: as publisher says. client_dialogue decides what is said; its chunks are taken apart to messages, which librtmp sends. What the
 ///   server says goes to the dialogue's own chunk reader: none of it reaches the library's. write() copies what it takes.
@@ -61,15 +62,17 @@ class librtmp_publisher final : public publisher, private librtmp_pipe_events, p
   /// Of our own dialogue.
   result<void> on_message(const rtmp_message& message) override;
 
-  void connect();
+  void open_connection();
   void on_connected(connector::connect_result answer);
   void begin_dialogue();
+  void end_connection(publish_failure end);
+  publish_failure failure_of_pipe(const librtmp_pipe_end& end) const;
   void skip_handshake();
   void flush_dialogue();
   void follow_dialogue();
+  void follow_setup(dialogue_phase phase);
   void report_phase(connect_phase phase);
   void on_deadline();
-  error without_secret_host(error failure) const;
   message_header header_of(const outgoing_tag& item) const noexcept;
   void fail(disconnect_reason reason, std::string text);
 
@@ -79,11 +82,14 @@ class librtmp_publisher final : public publisher, private librtmp_pipe_events, p
   stage m_stage = stage::idle;
   connect_phase m_phase = connect_phase::none;
 
+  publish_rounds m_rounds;
   std::unique_ptr<loop_timer> m_deadline, m_report;
   std::unique_ptr<pending_operation> m_operation;
   std::unique_ptr<librtmp_pipe> m_pipe;
+  std::unique_ptr<librtmp_pipe> m_last_pipe;  ///< closed within one of its own events
   std::unique_ptr<client_dialogue> m_dialogue;
   chunk_reader m_own_words;
+  bool m_has_told_answer = false;
 
   disconnect_reason m_reason = disconnect_reason::none;
   std::string m_text;
