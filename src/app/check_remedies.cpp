@@ -29,9 +29,11 @@ constexpr phrase_row phrases[] = {
     {check_step::tls, "ca_file ", "files"},
     {check_step::tls, "ca_path ", "files"},
     {check_step::tls, "client: ", "files"},
-    {check_step::tcp, "bind", "bind_failed"},
-    {check_step::tcp, "Cannot assign requested address", "bind_failed"},
-    {check_step::tcp, "No such device", "bind_failed"},
+    {check_step::tcp, "no interface ", "bind_failed"},
+    {check_step::tcp, "no local address ", "bind_failed"},
+    {check_step::tcp, "binding to an interface ", "bind_failed"},
+    {check_step::tcp, "bind to ", "bind_failed"},
+    {check_step::tcp, "and bind_address is one", "bind_failed"},
 };
 
 struct remedy_row {

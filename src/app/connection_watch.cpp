@@ -6,18 +6,6 @@
 
 namespace campush {
 
-namespace {
-
-/// Without the port.
-std::string address_text(endpoint address) {
-  address.port = 0;
-  const std::string text = address.to_string();
-  const bool is_ipv6 = address.address_family == endpoint::family::ipv6;
-  return is_ipv6 ? text.substr(1, text.rfind(']') - 1) : text.substr(0, text.rfind(':'));
-}
-
-}  // namespace
-
 std::unique_ptr<pending_operation> watched_resolver::resolve(const std::string& host, uint16_t port,
                                                              resolve_callback done) {
   const time_point asked = m_loop.now();
@@ -55,7 +43,7 @@ std::string addresses_text(const std::vector<endpoint>& addresses) {
   std::string text;
   for (const endpoint& address : addresses) {
     const bool is_ipv6 = address.address_family == endpoint::family::ipv6;
-    text += fmt::format("{}{} (IPv{})", text.empty() ? "" : ", ", address_text(address), is_ipv6 ? 6 : 4);
+    text += fmt::format("{}{} (IPv{})", text.empty() ? "" : ", ", address.address_text(), is_ipv6 ? 6 : 4);
   }
   return text;
 }
