@@ -209,7 +209,6 @@ TEST_F(tls_refusal, says_that_the_server_closed) {
 
 TEST_F(tls_refusal, passes_on_what_the_transport_says) {
   listen_plain([this](auto stream) { m_server.attach(std::move(stream)); });
-  m_world.post([this] {});
   m_host.delay = 100ms;
   m_tls = tls_client::make(m_loop, m_options).value();
   m_tcp = m_net.connect(m_address, {}, [this](auto transport) {
