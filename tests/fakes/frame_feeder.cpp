@@ -1,5 +1,7 @@
 #include "fakes/frame_feeder.h"
 
+#include <utility>
+
 #include "fakes/wire_text.h"
 
 namespace campush {
@@ -22,7 +24,8 @@ constexpr const char* h265_sets =
 
 class frame_feeder::asked_control final : public stream_control {
  public:
-  explicit asked_control(bool can_keyframe) : m_can_keyframe(can_keyframe) {}
+  explicit asked_control(const options& chosen)
+      : m_can_keyframe(chosen.has_keyframe_on_demand), m_codec_change(chosen.codec_change) {}
   control_outcome request_keyframe() noexcept override {
     ++asked;
     is_due = m_can_keyframe;
@@ -32,21 +35,28 @@ class frame_feeder::asked_control final : public stream_control {
     bitrate_kbps = kbps;
     return control_outcome::accepted;
   }
-  control_outcome set_codec(codec_id) noexcept override { return control_outcome::unsupported; }
+  control_outcome set_codec(codec_id codec) noexcept override {
+    codecs += (codecs.empty() ? "" : " ") + std::string(codec_name(codec));
+    if (m_codec_change == control_outcome::accepted) wanted_codec = codec;
+    return m_codec_change;
+  }
   bool has_keyframe_on_demand() const noexcept override { return m_can_keyframe; }
 
   uint32_t asked = 0, bitrate_kbps = 0;
   bool is_due = false;
+  std::string codecs;
+  codec_id wanted_codec = codec_id::none;
 
  private:
   const bool m_can_keyframe;
+  const control_outcome m_codec_change;
 };
 
 frame_feeder::frame_feeder(event_loop& loop, stream_observer& to, const options& chosen)
     : settings(chosen),
       m_loop(loop),
       m_to(to),
-      m_control(std::make_shared<asked_control>(chosen.has_keyframe_on_demand)),
+      m_control(std::make_shared<asked_control>(chosen)),
       m_timer(loop.make_timer([this] { step(); })) {}
 
 void frame_feeder::tell_opened() {
@@ -84,6 +94,9 @@ std::shared_ptr<stream_control> frame_feeder::control() const {
 uint32_t frame_feeder::keyframes_asked() const {
   return m_control->asked;
 }
+const std::string& frame_feeder::codecs_asked() const {
+  return m_control->codecs;
+}
 uint32_t frame_feeder::bitrate_asked() const {
   return m_control->bitrate_kbps;
 }
@@ -91,6 +104,8 @@ uint32_t frame_feeder::bitrate_asked() const {
 void frame_feeder::step() {
   const time_point now = m_loop.now();
   m_timer->arm_at(now + step_period);
+  const codec_id wanted = std::exchange(m_control->wanted_codec, codec_id::none);
+  if (wanted != codec_id::none && wanted != settings.video && !settings.keeps_codec) change_codec(wanted);
   if (settings.video != codec_id::none && !m_is_video_muted && m_steps % 2 == 0) send_picture(now);
   ++m_steps;
   if (settings.audio == codec_id::none) return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "media/media_source.h"
@@ -21,6 +22,8 @@ class frame_feeder {
     size_t picture_bytes = 200;
     size_t keyframe_bytes = 1000;
     bool has_keyframe_on_demand = false;
+    control_outcome codec_change = control_outcome::unsupported;
+    bool keeps_codec = false;  ///< says yes to a change and goes on as it was
   };
 
   frame_feeder(event_loop& loop, stream_observer& to, const options& chosen);
@@ -35,6 +38,8 @@ class frame_feeder {
   std::shared_ptr<stream_control> control() const;
   uint32_t keyframes_asked() const;
   uint32_t bitrate_asked() const;
+  /// Codecs in the order in which they were asked for: "h264 h265".
+  const std::string& codecs_asked() const;
   uint64_t pictures() const noexcept { return m_pictures; }
   options settings;
 

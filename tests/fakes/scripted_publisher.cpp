@@ -14,6 +14,7 @@ class scripted_publisher_factory::scripted_publisher final : public publisher {
         m_timer(owner.m_loop.make_timer([this] { on_timer(); })) {
     m_record->host = target.url.host();
     m_record->key = target.url.key().reveal();
+    m_record->target = target;
     owner.connections.push_back(m_record);
     owner.m_living.push_back(this);
   }
@@ -30,7 +31,8 @@ class scripted_publisher_factory::scripted_publisher final : public publisher {
     if (m_is_blocked) return 0;
     for (size_t i = 0; i < count; ++i) {
       const flv_tag& tag = *tags[i].tag;
-      m_record->sent.push_back({tag.kind, tag.is_keyframe, tags[i].timestamp_ms, tag.payload_bytes(dialect)});
+      m_record->sent.push_back(
+          {tag.kind, tag.is_keyframe, tags[i].timestamp_ms, tag.payload_bytes(dialect), tag.codec, dialect});
       m_record->bytes += tag.payload_bytes(dialect);
     }
     if (m_server.acknowledges) m_record->acknowledged = m_record->bytes;
@@ -51,18 +53,26 @@ class scripted_publisher_factory::scripted_publisher final : public publisher {
     return counters;
   }
   size_t pending_bytes() const noexcept override { return 0; }
+  endpoint local() const override { return m_server.local; }
+  endpoint remote() const override { return m_server.remote; }
+  std::string security() const override { return m_server.security; }
 
   const std::string& host() const noexcept { return m_record->host; }
   void fail(disconnect_reason reason) {
     m_reason = reason;
     arm(step::over, duration(0));
   }
+  void request_reconnect(const std::string& tc_url) {
+    if (!m_record->is_published || m_step != step::idle) return;
+    m_move_to = tc_url;
+    arm(step::move, duration(0));
+  }
   void unblock() {
     if (m_is_blocked) arm(step::writable, duration(0));
   }
 
  private:
-  enum class step : uint8_t { idle, ready, published, writable, over };
+  enum class step : uint8_t { idle, ready, published, writable, move, over };
 
   void arm(step next, duration after) {
     m_step = next;
@@ -73,9 +83,14 @@ class scripted_publisher_factory::scripted_publisher final : public publisher {
       case step::idle: break;
       case step::ready:
         if (m_server.connect_failure != disconnect_reason::none) return end(m_server.connect_failure);
+        if (!m_server.redirect_to.empty()) {
+          m_events.on_redirect(m_server.redirect_to);
+          return end(disconnect_reason::redirected);
+        }
         m_record->is_ready = true;
         m_step = step::idle;
         m_events.on_phase(connect_phase::publish);
+        m_events.on_server_answer(m_server.answer);
         m_events.on_ready_to_publish();
         break;
       case step::published:
@@ -87,6 +102,10 @@ class scripted_publisher_factory::scripted_publisher final : public publisher {
       case step::writable:
         m_step = step::idle;
         m_events.on_writable();
+        break;
+      case step::move:
+        m_step = step::idle;
+        m_events.on_reconnect_request(m_move_to);
         break;
       case step::over: end(m_reason); break;
     }
@@ -103,6 +122,7 @@ class scripted_publisher_factory::scripted_publisher final : public publisher {
   std::unique_ptr<loop_timer> m_timer;
   step m_step = step::idle;
   disconnect_reason m_reason = disconnect_reason::none;
+  std::string m_move_to;
   bool m_is_blocked = false;
 };
 
@@ -118,6 +138,12 @@ size_t scripted_publisher_factory::kill(const std::string& host, disconnect_reas
     ++count;
   }
   return count;
+}
+
+void scripted_publisher_factory::request_reconnect(const std::string& host, const std::string& tc_url) {
+  for (scripted_publisher* each : m_living) {
+    if (each->host() == host) each->request_reconnect(tc_url);
+  }
 }
 
 void scripted_publisher_factory::unblock(const std::string& host) {

@@ -18,6 +18,10 @@ struct scripted_server {
   disconnect_reason publish_failure = disconnect_reason::none;
   bool refuses_writes = false;  ///< takes no tag: a full send buffer
   bool acknowledges = true;
+  server_capabilities answer;  ///< given to each connect that does not fail
+  std::string redirect_to;     ///< refuses every connect and sends it there
+  endpoint local, remote;
+  std::string security;
 };
 
 struct sent_tag {
@@ -25,11 +29,14 @@ struct sent_tag {
   bool is_keyframe = false;
   uint32_t timestamp_ms = 0;
   size_t bytes = 0;
+  codec_id codec = codec_id::none;
+  video_dialect dialect = video_dialect::legacy;
 };
 
 /// One connection that a session made, kept after its publisher is gone.
 struct scripted_connection {
   std::string host, key;
+  publish_target target;
   std::vector<sent_tag> sent;
   bool is_ready = false, is_published = false, is_stopped = false, is_gone = false;
   uint64_t bytes = 0, acknowledged = 0;
@@ -66,6 +73,8 @@ class scripted_publisher_factory final : public publisher_factory {
 
   /// Ends the living connections of a host; returns how many there were.
   size_t kill(const std::string& host, disconnect_reason reason = disconnect_reason::connection_reset);
+  /// The living, published connections of a host are asked to move.
+  void request_reconnect(const std::string& host, const std::string& tc_url);
   /// Tells blocked connections of a host that they may write.
   void unblock(const std::string& host);
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "fakes/frame_feeder.h"
+#include "fakes/scripted_links.h"
 #include "fakes/scripted_publisher.h"
 #include "net/simulated_loop.h"
 #include "rtmp/session.h"
@@ -24,7 +25,9 @@ struct session_bench {
   frame_feeder camera;
   session_config config;
   std::shared_ptr<snapshot<session_status>> published = std::make_shared<snapshot<session_status>>();
-  session subject{loop, servers};
+  scripted_links links;
+  capability_store answers;
+  session subject{loop, servers, {&links, &answers}};
 
   explicit session_bench(const frame_feeder::options& source = {}, const std::vector<std::string>& hosts = {"p"})
       : camera(loop, stream, source) {
@@ -53,6 +56,8 @@ struct session_bench {
   session_status status() const { return published->read(); }
   session_state state() const { return status().state; }
   disconnect_reason reason() const { return status().reason; }
+  /// The device's network changed: told as loop_side does.
+  void change_links(bool has_new_path) { subject.on_link_changed(has_new_path); }
   /// Hosts in the order in which they were tried: "p b1 p".
   std::string hosts() const {
     std::string text;
