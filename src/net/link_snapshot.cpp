@@ -104,6 +104,8 @@ bool link_snapshot::add_address(byte_view payload) {
   if (attributes.is_malformed()) return false;
   // On a point-to-point link IFA_ADDRESS is the other end.
   const std::optional<endpoint>& own = local ? local : shown;
+  // The same bit means another thing: a further address of a network that has one already.
+  if (fixed.ifa_family == AF_INET) flags &= ~uint32_t{IFA_F_SECONDARY};
   if (own) keep(m_addresses, {fixed.ifa_index, *own, fixed.ifa_prefixlen, fixed.ifa_scope, flags & flags_that_matter});
   return true;
 }

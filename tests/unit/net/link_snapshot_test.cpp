@@ -149,6 +149,9 @@ TEST(link_snapshot, counts_as_paths_only_what_new_connections_can_use) {
   for (const auto& row : rows) EXPECT_THAT(paths_of(row.bytes), IsEmpty()) << row.name;
   EXPECT_THAT(paths_of(machine().address(eth0, "2001:db8::5", 64, IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)),
               ElementsAre("address 2001:db8::5 on eth0"));
+  static_assert(IFA_F_SECONDARY == IFA_F_TEMPORARY);
+  EXPECT_THAT(paths_of(machine().address(eth0, "10.0.0.6", 24, IFA_F_SECONDARY)),
+              ElementsAre("address 10.0.0.6 on eth0"));
 }
 
 TEST(link_snapshot, counts_no_default_route_that_refuses) {
