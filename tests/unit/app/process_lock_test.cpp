@@ -43,6 +43,15 @@ TEST_F(process_lock_test, a_leftover_file_of_a_dead_process_does_not_lock) {
   EXPECT_TRUE(process_lock::acquire(folder));
 }
 
+TEST_F(process_lock_test, finds_no_agent_where_another_program_has_the_pid) {
+  EXPECT_EQ(find_running_agent(folder), std::nullopt);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/campush.lock"));
+  const auto held = process_lock::acquire(folder);
+  EXPECT_EQ(find_running_agent(folder), std::nullopt) << "this program is not called campush";
+  std::ofstream(folder + "/campush.lock") << "../../etc\n";
+  EXPECT_EQ(find_running_agent(folder), std::nullopt);
+}
+
 TEST_F(process_lock_test, does_not_follow_a_link) {
   ASSERT_EQ(::symlink("/etc/passwd", (folder + "/campush.lock").c_str()), 0);
   EXPECT_FALSE(process_lock::acquire(folder));
