@@ -1,6 +1,5 @@
 #pragma once
 
-#include "net/byte_stream.h"
 #include "net/endpoint.h"
 #include "util/clock.h"
 #include "util/result.h"
@@ -10,7 +9,9 @@ namespace campush {
 /// How the kernel would reach a peer now.
 struct network_route {
   uint32_t interface_index = 0;
-  endpoint source;  ///< preferred source address, port 0
+  /// Preferred source address, port 0. Of a temporary IPv6 address (RFC 8981) only the network: the rest is new each day, and that is
+  /// no other way.
+  endpoint source;
   friend bool operator==(const network_route& left, const network_route& right) noexcept {
     return left.interface_index == right.interface_index && left.source == right.source;
   }
@@ -40,11 +41,6 @@ class link_monitor {
   virtual void add(link_listener& listener) = 0;
   virtual void remove(link_listener& listener) noexcept = 0;
   virtual result<network_route> route_to(const endpoint& peer) = 0;
-  /// The same for a connection that leaves from a chosen address or interface. The default knows no such choice.
-  virtual result<network_route> route_from(const connect_options& link, const endpoint& peer) {
-    static_cast<void>(link);
-    return route_to(peer);
-  }
   virtual bool is_local(const endpoint& address) const = 0;
 };
 

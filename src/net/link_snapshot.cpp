@@ -213,4 +213,10 @@ bool link_snapshot::is_local(const endpoint& address) const noexcept {
   });
 }
 
+bool link_snapshot::is_temporary(const endpoint& address) const noexcept {
+  return std::any_of(m_addresses.begin(), m_addresses.end(), [&](const address_entry& entry) {
+    return (entry.flags & IFA_F_TEMPORARY) != 0 && entry.address == address;
+  });
+}
+
 }  // namespace campush

@@ -31,6 +31,8 @@ class link_snapshot {
   std::vector<std::string> paths() const;
   /// Whether it is an address of this machine, in whatever state. All of a loopback's IPv4 network is.
   bool is_local(const endpoint& address) const noexcept;
+  /// Whether it is one of the IPv6 addresses that are replaced each day.
+  bool is_temporary(const endpoint& address) const noexcept;
 
   friend bool operator==(const link_snapshot& left, const link_snapshot& right) noexcept {
     return left.m_interfaces == right.m_interfaces && left.m_addresses == right.m_addresses &&

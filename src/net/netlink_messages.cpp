@@ -152,19 +152,15 @@ std::vector<uint8_t> make_dump_request(uint16_t type, uint32_t sequence) {
   return request.take();
 }
 
-std::vector<uint8_t> make_route_request(const route_question& question, uint32_t sequence) {
+std::vector<uint8_t> make_route_request(const endpoint& peer, uint32_t sequence) {
   request_writer request(RTM_GETROUTE, 0, sequence);
-  const auto size = address_bytes(question.peer);
-  const bool has_source = question.source && question.source->address_family == question.peer.address_family;
+  const size_t size = address_bytes(peer);
   rtmsg fixed{};
-  fixed.rtm_family = question.peer.address_family == endpoint::family::ipv6 ? AF_INET6 : AF_INET;
+  fixed.rtm_family = peer.address_family == endpoint::family::ipv6 ? AF_INET6 : AF_INET;
   fixed.rtm_dst_len = static_cast<uint8_t>(8 * size);
-  if (has_source) fixed.rtm_src_len = static_cast<uint8_t>(8 * size);
   request.append(&fixed, sizeof fixed);
-  request.append_attribute(RTA_DST, question.peer.address.data(), size);
-  if (has_source) request.append_attribute(RTA_SRC, question.source->address.data(), size);
-  const uint32_t index = question.interface_index != 0 ? question.interface_index : question.peer.scope_id;
-  if (index != 0) request.append_attribute(RTA_OIF, &index, sizeof index);
+  request.append_attribute(RTA_DST, peer.address.data(), size);
+  if (peer.scope_id != 0) request.append_attribute(RTA_OIF, &peer.scope_id, sizeof peer.scope_id);
   return request.take();
 }
 

@@ -55,13 +55,6 @@ class netlink_reader {
 std::optional<endpoint> address_of(const netlink_attribute& attribute, int family) noexcept;
 std::optional<uint32_t> number_of(const netlink_attribute& attribute) noexcept;
 
-/// Which connection a route is asked for.
-struct route_question {
-  endpoint peer;
-  std::optional<endpoint> source;
-  uint32_t interface_index = 0;  ///< 0: any
-};
-
 /// How the kernel would reach an address, and whether that is this machine itself.
 struct route_answer {
   network_route route;
@@ -70,7 +63,7 @@ struct route_answer {
 
 /// RTM_GETLINK, RTM_GETADDR or RTM_GETROUTE of everything, both families.
 std::vector<uint8_t> make_dump_request(uint16_t type, uint32_t sequence);
-std::vector<uint8_t> make_route_request(const route_question& question, uint32_t sequence);
+std::vector<uint8_t> make_route_request(const endpoint& peer, uint32_t sequence);
 
 /// What a datagram says to a question of that sequence number; nothing if it does not speak of it.
 /// Errors: unreachable (no route, or one that refuses), unsupported, malformed.

@@ -1,7 +1,6 @@
 #include "net/netlink_monitor.h"
 
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -87,7 +86,7 @@ class netlink_questions {
     m_socket = std::move(*opened);
     return {};
   }
-  result<route_answer> ask_route(const route_question& question);
+  result<route_answer> ask_route(const endpoint& peer);
   result<link_snapshot> take_snapshot();
 
  private:
@@ -116,9 +115,9 @@ result<byte_view> netlink_questions::receive() {
   return byte_view(m_buffer.data(), static_cast<size_t>(size));
 }
 
-result<route_answer> netlink_questions::ask_route(const route_question& question) {
+result<route_answer> netlink_questions::ask_route(const endpoint& peer) {
   const uint32_t sequence = ++m_sequence;
-  if (auto sent = send(make_route_request(question, sequence)); !sent) return tl::unexpected(sent.error());
+  if (auto sent = send(make_route_request(peer, sequence)); !sent) return tl::unexpected(sent.error());
   for (int i = 0; i < max_answers; ++i) {
     const auto datagram = receive();
     if (!datagram) return tl::unexpected(datagram.error());
@@ -182,8 +181,7 @@ class rtnetlink_monitor final : public netlink_monitor, private fd_listener {
       m_listeners.erase(found);
     }
   }
-  result<network_route> route_to(const endpoint& peer) override { return route_from({}, peer); }
-  result<network_route> route_from(const connect_options& link, const endpoint& peer) override;
+  result<network_route> route_to(const endpoint& peer) override;
   bool is_local(const endpoint& address) const override;
 
  private:
@@ -199,27 +197,22 @@ class rtnetlink_monitor final : public netlink_monitor, private fd_listener {
   bool m_is_telling = false;
 };
 
-result<network_route> rtnetlink_monitor::route_from(const connect_options& link, const endpoint& peer) {
-  route_question question;
-  question.peer = peer;
-  question.source = link.bind_address;
-  if (!link.bind_interface.empty()) {
-    question.interface_index = ::if_nametoindex(link.bind_interface.c_str());
-    if (question.interface_index == 0) return fail(error_code::unreachable, "no interface " + link.bind_interface);
+result<network_route> rtnetlink_monitor::route_to(const endpoint& peer) {
+  auto answer = m_questions.ask_route(peer);
+  if (!answer) {
+    error cause = std::move(answer.error());
+    if (cause.code != error_code::unreachable) cause.code = error_code::unsupported;
+    return tl::unexpected<error>(wrap(std::move(cause), peer.address_text()));
   }
-  const auto answer = m_questions.ask_route(question);
-  if (answer) return answer->route;
-  error cause = answer.error();
-  if (cause.code != error_code::unreachable) cause.code = error_code::unsupported;
-  return tl::unexpected<error>(wrap(std::move(cause), peer.address_text()));
+  network_route route = answer->route;
+  if (m_told.is_temporary(route.source)) std::fill_n(route.source.address.begin() + 8, 8, uint8_t{0});
+  return route;
 }
 
 bool rtnetlink_monitor::is_local(const endpoint& address) const {
   if (m_told.is_local(address)) return true;
   // Not listed: added a moment ago, or local by a route alone (AnyIP).
-  route_question question;
-  question.peer = address;
-  const auto answer = m_questions.ask_route(question);
+  const auto answer = m_questions.ask_route(address);
   return answer && answer->is_local;
 }
 

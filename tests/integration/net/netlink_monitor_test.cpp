@@ -197,23 +197,15 @@ TEST_F(netlink_monitor_test, says_unreachable_where_no_way_leads) {
   }
 }
 
-TEST_F(netlink_monitor_test, follows_the_choice_of_interface_and_source) {
-  ASSERT_TRUE(
-      ip("link add cam2 type veth peer name cam3; ip link set cam2 up; ip link set cam3 up; ip address add 10.9.2.1/24 "
-         "dev cam2"));
-  ASSERT_TRUE(ip("address add 10.9.0.1/24 dev cam0; ip address add 10.9.0.2/24 dev cam0"));
-  ASSERT_TRUE(ip("route add default via 10.9.0.254; ip route add default via 10.9.2.254 metric 9"));
-  const endpoint peer = address("192.0.2.1");
-  EXPECT_EQ(m_monitor->route_to(peer)->source, address("10.9.0.1"));
-  connect_options link;
-  link.bind_interface = "cam2";
-  EXPECT_EQ(m_monitor->route_from(link, peer)->interface_index, ::if_nametoindex("cam2"));
-  EXPECT_EQ(m_monitor->route_from(link, peer)->source, address("10.9.2.1"));
-  link.bind_interface = "gone0";
-  EXPECT_EQ(m_monitor->route_from(link, peer).error().code, error_code::unreachable);
-  link = {};
-  link.bind_address = address("10.9.0.2");
-  EXPECT_EQ(m_monitor->route_from(link, peer)->interface_index, ::if_nametoindex("cam0"));
+TEST_F(netlink_monitor_test, sees_the_same_way_while_temporary_addresses_come_and_go) {
+  ASSERT_TRUE(private_network::run("echo 2 >/proc/sys/net/ipv6/conf/cam0/use_tempaddr"));
+  ASSERT_TRUE(ip("address add fd09::1/64 dev cam0 mngtmpaddr"));
+  ASSERT_THAT(next_told(), ElementsAre(true));
+  ASSERT_TRUE(ip("-6 address show dev cam0 | grep -q temporary")) << "this kernel makes none";
+  const auto route = m_monitor->route_to(address("fd09::77"));
+  ASSERT_TRUE(route) << route.error().message;
+  EXPECT_EQ(route->source, address("fd09::"));
+  EXPECT_EQ(route->interface_index, ::if_nametoindex("cam0"));
 }
 
 TEST_F(netlink_monitor_test, knows_its_own_addresses) {

@@ -298,17 +298,10 @@ TEST(link_snapshot, refuses_lengths_that_do_not_fit) {
   EXPECT_TRUE(with_byte(first_attribute, 7)) << "an address of three bytes is none";
 }
 
-TEST(route_question, is_asked_with_source_and_interface) {
-  route_question question;
-  question.peer = address("10.0.0.9");
-  const std::vector<uint8_t> plain = make_route_request(question, 1);
-  EXPECT_EQ(plain.size(), 16U + 12 + 8);
-  question.source = address("10.0.0.5");
-  question.interface_index = 2;
-  EXPECT_EQ(make_route_request(question, 1).size(), plain.size() + 16);
-  question.source = address("::1");
-  question.interface_index = 0;
-  EXPECT_EQ(make_route_request(question, 1), plain) << "a source of another family says nothing";
+TEST(route_question, names_the_interface_of_a_link_local_peer) {
+  EXPECT_EQ(make_route_request(address("10.0.0.9"), 1).size(), 16U + 12 + 8);
+  EXPECT_EQ(make_route_request(address("fe80::9"), 1).size(), 16U + 12 + 20);
+  EXPECT_EQ(make_route_request(address("fe80::9%2"), 1).size(), 16U + 12 + 20 + 8);
 }
 
 TEST(route_answer, is_read_or_says_why_not) {
