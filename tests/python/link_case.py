@@ -105,7 +105,7 @@ class link_case(harness.case):
         seen = agent.until(seconds=notice_within, **notice)
         noticed = time.monotonic() - begin
         at_heal = agent.until(seconds=30, **hold) if hold is not None else seen
-        given_up = time.monotonic() - begin if reconnects and seen["state"] == "connected" else None
+        given_up = time.monotonic() - begin if seen["state"] == "connected" and at_heal["state"] != "connected" else None
         if heal is not None:
             begin = time.monotonic()
             heal()
@@ -118,7 +118,8 @@ class link_case(harness.case):
         return after
 
     def publish(self, name, seen, after, noticed=None, recovered=None, given_up=None):
-        row(fault=name, noticed_s=noticed, given_up_s=given_up, recovered_s=recovered, shows=shown(self.before, seen), connects=after["connects"] - self.before["connects"], dropped=dropped_by_kind(self.before, after),
+        row(fault=name, noticed_s=noticed, given_up_s=given_up, recovered_s=recovered, shows=shown(self.before, seen),
+            connects=after["connects"] - self.before["connects"], dropped=dropped_by_kind(self.before, after),
             unsent=unsent_by_kind(self.before, after)).publish()
 
     def until_recovered(self, agent, at_heal, reconnects, seconds):
@@ -177,6 +178,8 @@ def shown(before, status):
     """What status shows, in a word."""
     if status["last_error"] and status["last_error"] != before["last_error"]:
         return status["last_error"]["reason"]
+    if status["link"]["link_changes"] > before["link"]["link_changes"]:
+        return "link_changed"
     return "" if status["queue"]["level"] == "normal" else f"queue {status['queue']['level']}"
 
 

@@ -148,7 +148,8 @@ class far(link_case):
     def test_a_long_way_is_no_congestion(self):
         agent = self.push()
         self.before = agent.session()
-        status = agent.until(state="connected", seconds=20, frames_sent=lambda sent: sent["key"] + sent["inter"] > 200, is_acknowledging=True)
+        status = agent.until(state="connected", seconds=20, is_acknowledging=True,
+                             frames_sent=lambda sent: sent["key"] + sent["inter"] > 200)
         self.assertGreaterEqual(status["rtt_ms"], 600)
         self.assertEqual((status["connects"], status["errors"], status["queue"]["level"]), (1, 0, "normal"))
         self.assertEqual(dropped_by_kind(self.before, status), {})
