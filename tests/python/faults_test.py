@@ -152,6 +152,63 @@ class while_publishing(fault_case):
         self.assertEqual((stats["pictures"]["skipped"], stats["video"]["gaps"]), (0, 0))
 
 
+def failing(status):
+    return status["errors"] > 0
+
+
+class endings(fault_case):
+    """SIGTERM ends the program within 2 s, whatever the server does at that moment."""
+
+    # What the server does; what status shows then.
+    FAULTS = {
+        "--refuse": failing,
+        "--bad-name": lambda status: status["is_name_in_use"],
+        "--deny-connect": lambda status: status["reason"] == "denied",
+        "--deny-publish": lambda status: status["reason"] == "denied",
+        "--silent-after-accept": lambda status: status["phase"] == "handshake",
+        "--silent-after-connect": lambda status: status["phase"] == "connect",
+        "--garbage": failing,
+        "--close-after-start": failing,
+        "--close-after-bytes 30000": failing,
+        "--stop-reading-after-bytes 30000": lambda status: status["queue"]["bytes"] > 0,
+        "--slow 20000": lambda status: status["queue"]["level"] != "normal",
+        "--late-acks 3": lambda status: status["state"] == "connected",
+        "--unpublish-after 0.3": failing,
+        "--claim reconnect --reconnect-after 0.3": lambda status: status["connects"] > 1,
+        "--redirect rtmp://127.0.0.1:9/live": failing,
+        "--refuse-properties": lambda status: status["state"] == "connected",
+        "--auth adobe --user camera --password right": lambda status: status["state"] == "disconnected" or failing(status),
+    }
+
+    def begin(self, number, options, scheme="rtmp"):
+        server = harness.sink(self, *options.split(), name=f"sink{number}")
+        port = server.port or harness.free_port()
+        url = f"{scheme}://camera:wrong@127.0.0.1:{port}/live/gate"
+        camera = harness.camera(file_source("gate.h264", "gate.aac"), url)
+        config = harness.config_of([camera])
+        config["system"]["state_dir"] = f"state{number}"
+        return harness.agent(self, config, f"agent{number}")
+
+    def check(self, cases):
+        """Programs run side by side: each waits for its own moment."""
+        started = [(options, shows, self.begin(number, options, *scheme)) for number, (options, shows, *scheme) in enumerate(cases)]
+        for options, shows, agent in started:
+            with self.subTest(options):
+                harness.eventually(lambda: f"{options}: {agent.session()}", lambda: shows(agent.session()), 30)
+                code, seconds = agent.stop()
+                self.assertEqual(code, 0)
+                self.assertLess(seconds, 2)
+
+    def test_under_faults_before_publishing(self):
+        self.check(list(self.FAULTS.items())[:7])
+
+    def test_under_faults_while_publishing(self):
+        self.check(list(self.FAULTS.items())[7:])
+
+    def test_under_a_tls_handshake_that_is_not_answered(self):
+        self.check([("--silent-after-accept", lambda status: status["phase"] == "tls", "rtmps")])
+
+
 class sources(fault_case):
     """Not every stream can be had: the others go on."""
 
