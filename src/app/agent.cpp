@@ -66,13 +66,13 @@ io_lane::~io_lane() {
   thread.join();
 }
 
-agent::agent(asio_event_loop& control_loop, std::string config_path)
+agent::agent(asio_event_loop& control_loop, std::string config_path, const std::string& state_folder)
     : m_clock(control_loop.time()),
       m_control_loop(control_loop),
       m_config_path(std::move(config_path)),
       m_started_at(m_clock.now()),
-      m_started_unix_s(
-          std::chrono::duration_cast<std::chrono::seconds>(m_clock.wall_now().time_since_epoch()).count()) {}
+      m_started_unix_s(std::chrono::duration_cast<std::chrono::seconds>(m_clock.wall_now().time_since_epoch()).count()),
+      m_keeper(control_loop, state_folder.empty() ? "" : state_folder + "/servers.json") {}
 
 agent::~agent() {
   m_http.reset();
@@ -88,6 +88,7 @@ void agent::make_lanes(uint32_t count) {
     lane.loop = &m_lanes.back()->loop;
     lane.publishers = &m_lanes.back()->publishers;
     lane.links = m_lanes.back()->links.get();
+    lane.capabilities = &m_keeper.answers();
   }
   m_sessions = std::make_unique<multi_session_manager>(std::move(services), media_stream_options{});
 }
@@ -257,7 +258,12 @@ std::vector<camera_summary> agent::cameras() const {
 
 void agent::shutdown(duration deadline, std::function<void()> done) {
   // Sessions first: unpublishing takes network time that the cameras can end in meanwhile.
-  m_sessions->shutdown(deadline, [this, done = std::move(done)]() mutable { m_control_loop.post(std::move(done)); });
+  m_sessions->shutdown(deadline, [this, done = std::move(done)]() mutable {
+    m_control_loop.post([this, done = std::move(done)] {
+      m_keeper.save_now();
+      done();
+    });
+  });
   if (m_http) m_http->stop();
   m_cameras->stop_all();
 }

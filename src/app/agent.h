@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/answer_keeper.h"
 #include "config/system_config.h"
 #include "device/camera_manager.h"
 #include "net/asio_event_loop.h"
@@ -41,7 +42,8 @@ struct io_lane {
 /// Thread: control-thread (the thread that runs control_loop()).
 class agent final : public agent_control {
  public:
-  agent(asio_event_loop& control_loop, std::string config_path);
+  /// `state_folder` is where what servers answered is kept over restarts; empty: nowhere.
+  agent(asio_event_loop& control_loop, std::string config_path, const std::string& state_folder = {});
   ~agent() override;
 
   [[nodiscard]] result<void> start(system_config config);
@@ -85,6 +87,7 @@ class agent final : public agent_control {
   uint64_t m_reloads = 0, m_failed_reloads = 0;
 
   system_config m_config;
+  answer_keeper m_keeper;
   std::vector<std::unique_ptr<io_lane>> m_lanes;
   std::unique_ptr<multi_session_manager> m_sessions;
   std::unique_ptr<camera_manager> m_cameras;

@@ -74,7 +74,7 @@ int run_command(const run_options& options) {
   for (const std::string& warning : config->warnings) log_warn(log_module::config, "{}", warning);
   for (const std::string& problem : config->file_problems) log_warn(log_module::config, "{}", problem);
 
-  agent program(loop, path);
+  agent program(loop, path, folder->path);
   bool is_stopping = false;
   handle_signal = [&](int number) { on_signal(number, program, loop, is_stopping); };
   const auto started = program.start(std::move(*config));
