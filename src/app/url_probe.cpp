@@ -5,6 +5,7 @@
 #include <random>
 
 #include "net/tls_refusal.h"
+#include "rtmp/hevc_decision.h"
 #include "rtmp/session_target.h"
 
 namespace campush {
@@ -51,21 +52,18 @@ publish_target target_of(const session_config& session, const stream_url& url, b
   target.tls = session.tls;
   if (const auto bound = parse_endpoint(session.bind_address, 0)) target.link.bind_address = *bound;
   target.link.bind_interface = session.bind_interface;
-  const bool is_enhanced = session.hevc == hevc_mode::automatic || session.hevc == hevc_mode::enhanced;
-  target.enhanced = {needs_hevc && is_enhanced, true};
+  target.enhanced = {needs_hevc && plan_hevc(session.hevc, hevc_knowledge::silent).asks, true};
   return target;
 }
 
 /// What the answer to connect means for an H.265 stream.
-std::string hevc_text(const session_config& session, const server_capabilities& answer) {
-  switch (session.hevc) {
-    case hevc_mode::h264_only: return "no H.265 is sent here (hevc_mode)";
-    case hevc_mode::legacy12: return "H.265 goes as codec id 12, which no server announces";
-    case hevc_mode::automatic:
-    case hevc_mode::enhanced: break;
-  }
+std::string hevc_text(hevc_mode mode, const server_capabilities& answer) {
+  if (mode == hevc_mode::h264_only) return "no H.265 is sent here (hevc_mode)";
+  if (mode == hevc_mode::legacy12) return "H.265 goes as codec id 12, which no server announces";
   if (answer.takes_hevc) return "takes H.265";
-  return answer.has_video_list ? "does not take H.265" : "does not say whether it takes H.265";
+  if (!answer.has_video_list) return "does not say whether it takes H.265";
+  return mode == hevc_mode::enhanced ? "does not list H.265 and is sent it all the same (hevc_mode)"
+                                     : "does not take H.265";
 }
 
 }  // namespace
@@ -189,15 +187,14 @@ void url_probe::describe_tls(step_report& report) const {
 void url_probe::on_server_answer(const server_capabilities& answer) {
   if (m_is_leaving) return;
   step_report& report = m_report.at(check_step::connect);
-  report.detail = m_request.needs_hevc ? hevc_text(m_request.session, answer) : "";
+  report.detail = m_request.needs_hevc ? hevc_text(m_request.session.hevc, answer) : "";
   const auto add = [&report](bool is_so, std::string_view text) {
     if (is_so) report.detail += fmt::format("{}{}", report.detail.empty() ? "" : ", ", text);
   };
   add(answer.has_reconnect, "may ask for a move (ReconnectRequest)");
   add(answer.refuses_properties, "wants no Enhanced RTMP properties");
-  const bool is_enhanced =
-      m_request.session.hevc == hevc_mode::automatic || m_request.session.hevc == hevc_mode::enhanced;
-  if (!m_request.needs_hevc || !is_enhanced || !answer.has_video_list || answer.takes_hevc) return;
+  const hevc_plan plan = plan_hevc(m_request.session.hevc, knowledge_of(answer));
+  if (!m_request.needs_hevc || plan.form != hevc_form::refused) return;
   if (m_request.session.fallback.what != hevc_fallback::kind::none) return add(true, "so the fallback is pushed");
   // The phase after connect may have been reported already.
   if (m_open == check_step::publish) m_open.reset();

@@ -8,34 +8,12 @@
 #include "config/session_files.h"
 #include "net/endpoint.h"
 #include "net/tls_trust.h"
+#include "rtmp/publisher_switch.h"
 #include "rtmp/session_target.h"
 
 namespace campush {
 
 namespace {
-
-#ifdef CAMPUSH_WITH_LIBRTMP
-constexpr bool has_librtmp = true;
-#else
-constexpr bool has_librtmp = false;
-#endif
-
-struct built_scheme {
-  url_scheme scheme;
-  bool is_here;
-};
-/// What this build can push with; the others are valid and reported.
-constexpr built_scheme schemes_of_this_build[] = {
-    {url_scheme::rtmp, true},         {url_scheme::rtmps, true},         {url_scheme::rtmpt, has_librtmp},
-    {url_scheme::rtmpe, has_librtmp}, {url_scheme::rtmpte, has_librtmp}, {url_scheme::rtmpts, has_librtmp},
-};
-
-bool is_in_this_build(url_scheme scheme) {
-  for (const built_scheme& entry : schemes_of_this_build) {
-    if (entry.scheme == scheme) return entry.is_here;
-  }
-  return false;
-}
 
 std::string instance_name(const session_config& session) {
   return fmt::format("cam{}_stream{}/{}", session.camera_id, session.stream_id, session.destination);
@@ -122,7 +100,7 @@ result<void> check_addresses(const load_context& context, const layered_rtmp& rt
     if (!url) {
       return context.refuse(pointer, fmt::format("{} ({})", url.error().message, instance_name(config)));
     }
-    if (!is_in_this_build(url->scheme())) {
+    if (needs_librtmp(url->scheme()) && !has_librtmp()) {
       context.warn(pointer,
                    fmt::format("{} is not in this build (CAMPUSH_WITH_LIBRTMP): {} is reported, not pushed there",
                                scheme_name(url->scheme()), instance_name(config)));
@@ -214,7 +192,7 @@ void anchor_files(session_config& config, const load_context& context) {
 void report_link(const load_context& context, layered_rtmp& rtmp) {
   session_config& config = rtmp.draft.config;
   const std::string name = instance_name(config);
-  if (config.backend == publish_backend::librtmp && !has_librtmp) {
+  if (config.backend == publish_backend::librtmp && !has_librtmp()) {
     context.warn(
         rtmp.origin("backend"),
         fmt::format("backend librtmp is not in this build (CAMPUSH_WITH_LIBRTMP): {} uses the native one", name));

@@ -187,11 +187,12 @@ class failing_servers(walk):
 
     def test_h265_that_is_refused(self):
         sink = self.sink("--claim", "no-hvc1")
-        refused, served, other = self.reports([{"urls": [sink.url("a")]}, {"urls": [sink.url("b")], "hevc_mode": "legacy12"},
+        refused, served, never = self.reports([{"urls": [sink.url("a")]}, {"urls": [sink.url("b")], "hevc_mode": "legacy12"},
                                                {"urls": [sink.url("c")], "hevc_mode": "h264_only"}], clip="yard.h265")
         self.expect_failure(refused, "connect", "codec_refused", "does not take H.265")
+        self.expect_failure(never, "connect", "codec_refused", "hevc_mode")
         self.assertIn("codec id 12", self.step(served, "connect")["detail"])
-        self.assertTrue(served["ok"] and other["ok"])
+        self.assertTrue(served["ok"], served)
 
     def test_an_address_or_interface_that_is_not_ours(self):
         sink = self.sink()

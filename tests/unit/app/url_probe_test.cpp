@@ -243,10 +243,16 @@ TEST(url_probe, judges_what_the_server_says_of_h265) {
   } cases[] = {
       {"takes", takes, hevc_mode::automatic, {}, "oossooo", "takes H.265"},
       {"silent", silent, hevc_mode::automatic, {}, "oossooo", "does not say whether it takes H.265"},
-      {"refuses", refuses, hevc_mode::enhanced, {}, "oossofs", "does not take H.265"},
+      {"refuses", refuses, hevc_mode::automatic, {}, "oossofs", "does not take H.265"},
+      {"forced",
+       refuses,
+       hevc_mode::enhanced,
+       {},
+       "oossooo",
+       "does not list H.265 and is sent it all the same (hevc_mode)"},
       {"fallback", refuses, hevc_mode::automatic, other, "oossooo", "does not take H.265, so the fallback is pushed"},
       {"legacy", refuses, hevc_mode::legacy12, {}, "oossooo", "H.265 goes as codec id 12, which no server announces"},
-      {"none", refuses, hevc_mode::h264_only, {}, "oossooo", "no H.265 is sent here (hevc_mode)"},
+      {"none", takes, hevc_mode::h264_only, {}, "oossofs", "no H.265 is sent here (hevc_mode)"},
   };
   for (const auto& c : cases) {
     probe_world world;
