@@ -3,6 +3,7 @@
 Nothing here waits for a fixed time: eventually() polls a condition until its deadline. Programs are ended by their own process.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -92,6 +93,15 @@ def is_listening(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """Of a test that is killed, nothing stays behind."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class program:
     """A child process whose output, both streams, goes to a file."""
 
@@ -100,7 +110,7 @@ class program:
         self.command = [str(part) for part in command]
         with open(path, "ab") as log:
             self.process = subprocess.Popen(self.command, stdin=stdin, stdout=log, stderr=subprocess.STDOUT, cwd=cwd,
-                                            env={**os.environ, **(env or {})})
+                                            env={**os.environ, **(env or {})}, preexec_fn=die_with_parent)
 
     @property
     def pid(self):

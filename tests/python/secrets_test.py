@@ -2,6 +2,7 @@
 
 import json
 
+import certificates
 import harness
 from harness import file_source
 
@@ -15,7 +16,15 @@ PATH_KEY = "partA/partGnu6655"
 USER = "userCaracal21"
 TOKEN = "bearerNarwhal8899"
 APP_QUERY = "appQueryDugong3141"
-ALL = (PASSWORD, QUERY, FILE_KEY, ENV_KEY, LONG_KEY, "partGnu6655", USER, TOKEN, APP_QUERY)
+SIGN_KEY = "signKeyWombat4242"
+MOVED_QUERY = "movedQueryYak5150"
+MOVED_USER = "movedUserLemur6161"
+ALL = (PASSWORD, QUERY, FILE_KEY, ENV_KEY, LONG_KEY, "partGnu6655", USER, TOKEN, APP_QUERY,
+       SIGN_KEY, MOVED_QUERY, MOVED_USER)
+# In no file but the configuration's: the others come from keys, passwords and servers.
+NOT_IN_URLS = (TOKEN, SIGN_KEY, MOVED_QUERY, MOVED_USER)
+# What is computed of secrets, and would serve as one.
+COMPUTED = ("auth_key=", "txSecret=", "response=", "challenge=", "nonce=")
 ENVIRONMENT = {"CAMPUSH_TEST_KEY": ENV_KEY}
 
 
@@ -49,7 +58,7 @@ class secrets(harness.case):
         return config
 
     def check_text(self, text, what):
-        for secret in ALL:
+        for secret in (*ALL, *COMPUTED, "PRIVATE KEY"):
             self.assertNotIn(secret, text, f"{what} shows a secret")
 
     def check_surfaces(self, agent):
@@ -104,6 +113,59 @@ class secrets(harness.case):
     def test_nothing_leaks_when_a_name_cannot_be_resolved(self):
         self.run_against("rtmp://nowhere.invalid", lambda session: session["errors"] > 0)
 
+    def run_links(self, destinations, condition, name="links"):
+        """Destinations with keys of their own."""
+        config = harness.config_of([harness.camera(file_source("gate_sub.h264", "gate.aac"), destinations)])
+        config["system"]["log_level"] = "trace"
+        agent = harness.agent(self, config, name)
+        harness.eventually(lambda: json.dumps(agent.sessions()), lambda: all(map(condition, agent.sessions())), 25)
+        for path in ("/ready", "/metrics", "/api/v1/sessions"):
+            self.check_text(agent.ask(path)[1], path)
+        walked = self.run_campush("check", "--connect", "--config", agent.config_path, seconds=60)
+        self.check_text(walked.stdout + walked.stderr, "check --connect")
+        self.assertEqual(agent.stop()[0], 0)
+        self.check_text(agent.child.log(), "the log")
+
+    def test_passwords_of_publisher_authentication_stay_secret(self):
+        destinations = []
+        for method in ("adobe", "llnw"):
+            server = harness.sink(self, "--auth", method, "--user", USER, "--password", PASSWORD, name=f"sink_{method}")
+            for name, password in (("right", PASSWORD), ("wrong", PASSWORD[::-1] + LONG_KEY)):
+                url = server.url(f"{name}?x={QUERY}").replace("rtmp://", f"rtmp://{USER}:{password}@")
+                destinations.append({"name": f"{method}-{name}", "urls": [url]})
+        self.run_links(destinations, lambda session: session["state"] == "connected" if session["destination"].endswith("right")
+                       else session["errors"] > 0)
+
+    def test_signatures_and_their_keys_stay_secret(self):
+        (self.path / "sign_key").write_text(SIGN_KEY + "\n", encoding="utf-8")
+        server = harness.sink(self)
+        destinations = [{"name": kind, "urls": [server.url(f"{kind}?x={QUERY}")], "sign": {"type": kind, "key_file": "sign_key"}}
+                        for kind in ("aliyun", "tencent")]
+        self.run_links(destinations, lambda session: session["state"] == "connected")
+
+    def test_addresses_that_servers_name_stay_secret(self):
+        target = harness.sink(self, name="target")
+        moved = f"rtmp://127.0.0.1:{target.port}/live?token={MOVED_QUERY}"
+        faults = {
+            "refused": ("--redirect", moved.replace("127", f"{MOVED_USER}:{PASSWORD}@127")),
+            "redirected": ("--redirect", moved),
+            "asked": ("--claim", "reconnect", "--reconnect-after", "0.3", "--reconnect-to", moved),
+        }
+        sinks = {name: harness.sink(self, *options, name=f"sink_{name}") for name, options in faults.items()}
+        shows = {"refused": lambda status: status["errors"] > 0, "redirected": lambda status: status["state"] == "connected",
+                 "asked": lambda status: status["connects"] > 1}
+        self.run_links([{"name": name, "urls": [sink.url(name)]} for name, sink in sinks.items()],
+                       lambda session: shows[session["destination"]](session))
+
+    def test_nothing_leaks_through_tls(self):
+        authority = certificates.authority(self.path)
+        certificate, key = authority.issue(["IP:127.0.0.1"])
+        server = harness.sink(self, "--tls-cert", certificate, "--tls-key", key)
+        base = f"rtmps://{USER}:{PASSWORD}@127.0.0.1:{server.port}/live?sign={APP_QUERY}/{LONG_KEY}?token={QUERY}"
+        trusting = {"ca_file": str(authority.certificate), "client_cert": str(certificate), "client_key": str(key)}
+        self.run_links([{"name": "good", "urls": [base], "tls": trusting}, {"name": "bad", "urls": [base + "2"]}],
+                       lambda session: session["state"] == "connected" or session["errors"] > 0)
+
     def test_check_and_urls_hide_what_show_secrets_shows(self):
         path = self.path / "c.json"
         path.write_text(json.dumps(self.config("rtmp://127.0.0.1")), encoding="utf-8")
@@ -113,7 +175,7 @@ class secrets(harness.case):
             self.check_text(done.stdout + done.stderr, command)
         shown = self.run_campush("urls", "--config", path, "--show-secrets", env=ENVIRONMENT).stdout
         for secret in ALL:
-            if secret != TOKEN:
+            if secret not in NOT_IN_URLS:
                 self.assertIn(secret, shown)
 
     def test_mistakes_in_urls_are_told_without_the_url(self):
