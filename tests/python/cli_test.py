@@ -86,8 +86,11 @@ class usage(harness.case):
         for path in sorted((ROOT / "etc" / "examples").glob("*.json")) + [ROOT / "etc" / "system_config.json"]:
             with self.subTest(path.name):
                 done = self.run_campush("check", "--config", path)
-                self.assertEqual((done.returncode, done.stderr), (0, ""))
-                self.assertIn("is good", done.stdout)
+                # Keys and certificates of an example are not on this machine.
+                missing = [line for line in done.stderr.splitlines() if "/etc/campush/" in line and "No such file" in line]
+                self.assertEqual(done.stderr.splitlines(), missing)
+                self.assertEqual(done.returncode, 2 if missing else 0)
+                self.assertIn("is good" if not missing else "warning: ", done.stdout)
 
     def test_urls_lists_every_address_in_order(self):
         done = self.run_campush("urls", "--config", ROOT / "etc" / "examples" / "two_cameras.json")
@@ -134,7 +137,7 @@ class usage(harness.case):
         cases = {
             "clip that is missing": (with_stream(source=file_source(self.path / "absent.h264")), "absent.h264"),
             "source of another build": (with_stream(source={"type": "v4l2", "device": "/dev/video9"}), "v4l2"),
-            "protocol of another build": (with_url("rtmpt://a/live/x"), "rtmpt"),
+            "a server that anybody may be": (with_stream(rtmp={"urls": ["rtmps://a/live/x"], "tls": {"insecure": True}}), "any certificate"),
             "unknown section": (changed(colours={}), "colours"),
         }
         for name, (content, words) in cases.items():
