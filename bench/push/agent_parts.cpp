@@ -42,10 +42,11 @@ result<agent_clips> write_clips(const bench_place& place) {
   return clips;
 }
 
-result<memory_use> memory_with(const bench_place& place, agent_clips clips, uint32_t destinations) {
+result<memory_use> memory_with(const bench_place& place, agent_clips clips, uint32_t destinations, wire_kind wire) {
   auto drain = drain_process::start(place.drain_program());
   if (!drain) return tl::unexpected<error>(drain.error());
   clips.main.destinations = clips.sub.destinations = destinations;
+  clips.main.wire = clips.sub.wire = wire;
   const auto agent = agent_run::start(place.agent_program(), place.folder, {clips.main, clips.sub}, *drain);
   if (!agent) return tl::unexpected<error>(agent.error());
   sleep_for(settle);
@@ -80,20 +81,29 @@ call_counts sort_calls(const std::map<std::string, uint64_t>& calls) {
 
 result<void> measure_memory(const bench_place& place, report& out) {
   constexpr uint32_t many = 16;  // the most that the schema allows a stream
-  constexpr double goal_mib = 8, goal_session_kib = 64;
+  constexpr struct {
+    wire_kind wire;
+    const char* name;
+    double goal_mib, goal_session_kib;
+  } rows[] = {{wire_kind::plain, "", 8, 64}, {wire_kind::tls, "RTMPS, ", 12, 64}};
   const auto clips = write_clips(place);
   if (!clips) return tl::unexpected<error>(clips.error());
-  fmt::print(stderr, "memory: 2 and {} sessions\n", 2 * many);
-  const auto base = memory_with(place, *clips, 1);
-  if (!base) return tl::unexpected<error>(base.error());
-  const auto more = memory_with(place, *clips, many);
-  if (!more) return tl::unexpected<error>(more.error());
-  out.add({"memory", "PSS, 1 camera, 2 streams, 2 sessions", "MiB", static_cast<double>(base->pss) / mebibyte, goal_mib,
-           fmt::format("RSS {:.1f} MiB, written pages {:.1f} MiB, of them the clips {:.1f} MiB",
-                       static_cast<double>(base->rss) / mebibyte, static_cast<double>(base->private_dirty) / mebibyte,
-                       static_cast<double>(clips->bytes) / mebibyte)});
-  const double slope = (static_cast<double>(more->pss) - static_cast<double>(base->pss)) / (2 * (many - 1)) / kibibyte;
-  out.add({"memory", "PSS, each session more", "KiB", slope, goal_session_kib, fmt::format("{} sessions", 2 * many)});
+  for (const auto& row : rows) {
+    fmt::print(stderr, "memory: {}2 and {} sessions\n", row.name, 2 * many);
+    const auto base = memory_with(place, *clips, 1, row.wire);
+    if (!base) return tl::unexpected<error>(base.error());
+    const auto more = memory_with(place, *clips, many, row.wire);
+    if (!more) return tl::unexpected<error>(more.error());
+    out.add({"memory", fmt::format("PSS, {}1 camera, 2 streams, 2 sessions", row.name), "MiB",
+             static_cast<double>(base->pss) / mebibyte, row.goal_mib,
+             fmt::format("RSS {:.1f} MiB, written pages {:.1f} MiB, of them the clips {:.1f} MiB",
+                         static_cast<double>(base->rss) / mebibyte, static_cast<double>(base->private_dirty) / mebibyte,
+                         static_cast<double>(clips->bytes) / mebibyte)});
+    const double slope =
+        (static_cast<double>(more->pss) - static_cast<double>(base->pss)) / (2 * (many - 1)) / kibibyte;
+    out.add({"memory", fmt::format("PSS, {}each session more", row.name), "KiB", slope, row.goal_session_kib,
+             fmt::format("{} sessions", 2 * many)});
+  }
   return {};
 }
 

@@ -17,7 +17,7 @@ std::string stream_text(size_t number, const agent_stream& stream, const drain_p
                   number, number, stream.video_path, stream.audio_path, stream.frame_rate);
   for (uint32_t i = 0; i < stream.destinations; ++i) {
     text += fmt::format(R"({}{{"name":"d{}","urls":["{}"]}})", i == 0 ? "" : ",", i,
-                        drain.rtmp_url(fmt::format("a{}d{}", number, i)));
+                        drain.rtmp_url(fmt::format("a{}d{}", number, i), stream.wire));
   }
   return text + "]}";
 }
@@ -25,8 +25,8 @@ std::string stream_text(size_t number, const agent_stream& stream, const drain_p
 std::string config_text(const std::string& folder, const std::vector<agent_stream>& streams,
                         const drain_process& drain) {
   std::string text = fmt::format(
-      R"({{"system":{{"device_id":"bench","state_dir":"{}","log_level":"ERROR"}},"http":{{"listen":"127.0.0.1:0"}},)"
-      R"("cameras":[{{"camera_id":0,"streams":[)",
+      R"({{"system":{{"device_id":"bench","state_dir":"{0}","log_level":"ERROR"}},"http":{{"listen":"127.0.0.1:0"}},)"
+      R"("rtmp":{{"tls":{{"ca_file":"{0}/drain.pem"}}}},"cameras":[{{"camera_id":0,"streams":[)",
       folder);
   for (size_t i = 0; i < streams.size(); ++i) text += (i == 0 ? "" : ",") + stream_text(i, streams[i], drain);
   return text + "]}]}";
@@ -39,6 +39,9 @@ result<agent_run> agent_run::start(const std::string& program, const std::string
   const std::string config_path = folder + "/system_config.json";
   if (!(std::ofstream(config_path) << config_text(folder, streams, drain))) {
     return fail(error_code::io_failed, config_path + ": cannot be written");
+  }
+  if (!(std::ofstream(folder + "/drain.pem") << drain.certificate())) {
+    return fail(error_code::io_failed, folder + "/drain.pem: cannot be written");
   }
   uint32_t sessions = 0;
   for (const agent_stream& stream : streams) sessions += stream.destinations;

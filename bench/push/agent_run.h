@@ -12,6 +12,7 @@ namespace campush::bench {
 struct agent_stream {
   std::string video_path, audio_path;
   uint32_t frame_rate = 25, destinations = 1;
+  wire_kind wire = wire_kind::plain;
 };
 
 /// The shipped program, `campush run`, on a configuration written for it: one camera, file sources, HTTP on a free port.

@@ -8,6 +8,7 @@
 
 #include "bench/push/counted_heap.h"
 #include "bench/push/senders.h"
+#include "net/openssl_handles.h"
 
 namespace campush::bench {
 
@@ -31,14 +32,21 @@ result<int> connect_to(uint16_t port) {
   return descriptor;
 }
 
-bool send_all(int descriptor, const std::vector<uint8_t>& bytes) noexcept {
+/// One socket of the bare writer, with or without TLS on it.
+struct bare_socket {
+  int descriptor = -1;
+  ssl_ptr ssl;
+};
+
+bool send_all(const bare_socket& to, const std::vector<uint8_t>& bytes) noexcept {
+  if (to.ssl) return SSL_write(to.ssl.get(), bytes.data(), static_cast<int>(bytes.size())) > 0;
   size_t done = 0;
   while (done < bytes.size()) {
     iovec part{const_cast<uint8_t*>(bytes.data()) + done, bytes.size() - done};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
-    const ssize_t count = ::sendmsg(descriptor, &message, MSG_NOSIGNAL);
+    const ssize_t count = ::sendmsg(to.descriptor, &message, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return false;
     done += static_cast<size_t>(count);
@@ -50,7 +58,7 @@ bool send_all(int descriptor, const std::vector<uint8_t>& bytes) noexcept {
 struct bare_stream {
   time_point round{};
   size_t next = 0;
-  std::vector<int> sockets;
+  std::vector<bare_socket> sockets;
 };
 
 class bare_writer {
@@ -65,17 +73,23 @@ class bare_writer {
   }
   ~bare_writer() {
     for (const bare_stream& stream : m_streams) {
-      for (const int descriptor : stream.sockets) ::close(descriptor);
+      for (const bare_socket& each : stream.sockets) ::close(each.descriptor);
     }
   }
   bare_writer(const bare_writer&) = delete;
   bare_writer& operator=(const bare_writer&) = delete;
 
-  result<void> connect(uint32_t sessions, uint16_t port) {
+  result<void> connect(uint32_t sessions, uint16_t port, wire_kind wire) {
+    if (wire == wire_kind::tls) m_context.reset(SSL_CTX_new(TLS_client_method()));
     for (uint32_t i = 0; i < sessions; ++i) {
       const auto descriptor = connect_to(port);
       if (!descriptor) return tl::unexpected<error>(descriptor.error());
-      m_streams[i % m_streams.size()].sockets.push_back(*descriptor);
+      auto& sockets = m_streams[i % m_streams.size()].sockets;
+      sockets.push_back({*descriptor, ssl_ptr(m_context ? SSL_new(m_context.get()) : nullptr)});
+      SSL* ssl = sockets.back().ssl.get();
+      if (ssl == nullptr) continue;
+      SSL_set_fd(ssl, *descriptor);
+      if (SSL_connect(ssl) != 1) return fail(error_code::tls_failed, "bare writer: no TLS");
     }
     return {};
   }
@@ -100,9 +114,8 @@ class bare_writer {
  private:
   result<void> send_next(bare_stream& stream) {
     const time_point woken = now();
-    for (const int descriptor : stream.sockets) {
-      if (!send_all(descriptor, m_wire[stream.next]))
-        return tl::unexpected<error>(error_from_errno(errno, "bare writer"));
+    for (const bare_socket& each : stream.sockets) {
+      if (!send_all(each, m_wire[stream.next])) return tl::unexpected<error>(error_from_errno(errno, "bare writer"));
       ++m_sent;
       if (m_latencies.size() < m_latencies.capacity()) {
         m_latencies.push_back(static_cast<uint64_t>((now() - woken).count()));
@@ -118,6 +131,7 @@ class bare_writer {
 
   using due_stream = std::pair<time_point, size_t>;
   const clip& m_clip;
+  ssl_ctx_ptr m_context;
   const std::vector<std::vector<uint8_t>> m_wire;
   std::vector<bare_stream> m_streams;
   std::priority_queue<due_stream, std::vector<due_stream>, std::greater<>> m_due;
@@ -130,7 +144,7 @@ class bare_writer {
 result<sender_figures> push_with_bare_writer(const clip& played, const load& wanted, drain_process& drain,
                                              probing listens) {
   bare_writer writer(played, wanted);
-  if (auto connected = writer.connect(wanted.sessions, drain.raw_port()); !connected) {
+  if (auto connected = writer.connect(wanted.sessions, drain.raw_port(wanted.wire), wanted.wire); !connected) {
     return tl::unexpected<error>(connected.error());
   }
   if (auto warm = writer.run_until(now() + wanted.warm_up); !warm) return tl::unexpected<error>(warm.error());

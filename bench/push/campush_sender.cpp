@@ -78,7 +78,8 @@ result<sender_figures> push_with_campush(const clip& played, const load& wanted,
     push_world world(listens == probing::on ? &latencies : nullptr);
     world.start_cameras(played, wanted.streams);
     for (uint32_t i = 0; i < wanted.sessions; ++i) {
-      const auto added = world.add_session(i % wanted.streams, i, {drain.rtmp_url("s" + std::to_string(i))});
+      const auto added =
+          world.add_session(i % wanted.streams, i, {drain.rtmp_url("s" + std::to_string(i), wanted.wire)});
       if (!added) return tl::unexpected<error>(added.error());
     }
     const auto connected = world.wait_until_connected(wanted.sessions, std::chrono::seconds(20));

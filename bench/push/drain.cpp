@@ -14,11 +14,17 @@ result<drain_process> drain_process::start(const std::string& program, uint32_t 
   drain_process drain(std::move(*process));
   const auto line = drain.m_process.read_line(std::chrono::seconds(5));
   if (!line) return tl::unexpected<error>(wrap(line.error(), program));
-  std::istringstream(*line) >> drain.m_rtmp_port >> drain.m_raw_port;
+  std::istringstream(*line) >> drain.m_rtmp_port >> drain.m_raw_port >> drain.m_rtmps_port >> drain.m_raw_tls_port;
+  while (drain.m_certificate.find("END CERTIFICATE") == std::string::npos) {
+    const auto part = drain.m_process.read_line(std::chrono::seconds(5));
+    if (!part) return tl::unexpected<error>(wrap(part.error(), program));
+    drain.m_certificate += *part + "\n";
+  }
   return drain;
 }
 
-std::string drain_process::rtmp_url(const std::string& name) const {
+std::string drain_process::rtmp_url(const std::string& name, wire_kind wire) const {
+  if (wire == wire_kind::tls) return fmt::format("rtmps://localhost:{}/live/{}", m_rtmps_port, name);
   return fmt::format("rtmp://127.0.0.1:{}/live/{}", m_rtmp_port, name);
 }
 

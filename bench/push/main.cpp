@@ -14,10 +14,15 @@ struct bench_part {
   result<void> (*measure)(const bench_place& place, report& out);
 };
 constexpr bench_part parts[] = {
-    {"cpu", measure_cpu},           {"allocations", measure_allocations},
-    {"latency", measure_latency},   {"keyframe", measure_first_keyframe},
-    {"failover", measure_failover}, {"memory", measure_memory},
-    {"calls", measure_calls},       {"share", measure_share},
+    {"cpu", measure_cpu},
+    {"rtmps", measure_rtmps},
+    {"allocations", measure_allocations},
+    {"latency", measure_latency},
+    {"keyframe", measure_first_keyframe},
+    {"failover", measure_failover},
+    {"memory", measure_memory},
+    {"calls", measure_calls},
+    {"share", measure_share},
 };
 
 /// A folder of its own, gone with this object.

@@ -16,11 +16,12 @@ constexpr const char* footer = R"(
 Parts:
   cpu          CPU s per Gbit of campush, of a bare sendmsg writer and (--with-ffmpeg) of ffmpeg -re -c copy processes, at each
                number of --sessions; the senders take turns, --repeat times; medians are shown
+  rtmps        the same over TLS with 64 sessions, against a bare SSL_write writer
   allocations  heap allocations per frame and session, process-wide, once the push is steady
   latency      capture to the last byte in the kernel, 16 sessions, pictures and sounds
   keyframe     create_session() to the first keyframe sent, from the GOP cache
   failover     server killed to the first keyframe on the backup
-  memory       PSS of `campush run` with 2 streams and 2 sessions, and of each session more
+  memory       PSS of `campush run` with 2 streams and 2 sessions, and of each session more; both over RTMPS too
   calls        system calls of `campush run` per frame and session (needs strace and the right to trace)
   share        CPU of `campush run` with four streams as a share of one core
 

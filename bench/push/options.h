@@ -16,8 +16,8 @@ struct bench_options {
   std::string program_folder;  ///< of campush and push_bench_drain
 };
 
-inline const std::vector<std::string> part_names = {"cpu",      "allocations", "latency", "keyframe",
-                                                    "failover", "memory",      "calls",   "share"};
+inline const std::vector<std::string> part_names = {"cpu",      "rtmps",  "allocations", "latency", "keyframe",
+                                                    "failover", "memory", "calls",       "share"};
 
 /// Reads the command line. Without a value the program should end with `exit_code` (0 after --help, 2 for a mistake).
 std::optional<bench_options> read_options(int argument_count, char** arguments, int& exit_code);

@@ -19,6 +19,7 @@ struct bench_place {
 /// The parts of push_bench: each measures and adds its figures.
 /// Errors: whatever kept it from measuring.
 result<void> measure_cpu(const bench_place& place, report& out);
+result<void> measure_rtmps(const bench_place& place, report& out);
 result<void> measure_allocations(const bench_place& place, report& out);
 result<void> measure_latency(const bench_place& place, report& out);
 result<void> measure_first_keyframe(const bench_place& place, report& out);

@@ -111,6 +111,20 @@ cpu_row row_of(const bench_place& place, const clip& played, const std::string& 
   return row;
 }
 
+/// Lets the senders of a row take turns.
+result<void> measure_row(const bench_place& place, cpu_row& row, drain_process& drain) {
+  for (uint32_t round = 0; round < place.options.repeat; ++round) {
+    for (contender* each : row.all()) {
+      fmt::print(stderr, "cpu: round {}, {} sessions: {}\n", round + 1, row.sessions, each->name);
+      auto figures = each->push(each->wanted);
+      if (!figures) return tl::unexpected<error>(wrap(figures.error(), each->name));
+      each->rounds.push_back(*figures);
+      if (auto gone = drain.wait_for_publishers(0, seconds(20)); !gone) return gone;
+    }
+  }
+  return {};
+}
+
 void add_row(cpu_row& row, report& out) {
   constexpr double goal_to_bare = 1.3, goal_to_ffmpeg = 1.0 / 8;
   const auto named = [&](const std::string& what) {
@@ -142,16 +156,35 @@ result<void> measure_cpu(const bench_place& place, report& out) {
   if (!drain) return tl::unexpected<error>(drain.error());
   for (const uint32_t sessions : place.options.sessions) {
     cpu_row row = row_of(place, played, flv_path, sessions, *drain);
-    for (uint32_t round = 0; round < place.options.repeat; ++round) {
-      for (contender* each : row.all()) {
-        fmt::print(stderr, "cpu: round {}, {} sessions: {}\n", round + 1, sessions, each->name);
-        auto figures = each->push(each->wanted);
-        if (!figures) return tl::unexpected<error>(wrap(figures.error(), each->name));
-        each->rounds.push_back(*figures);
-        if (auto gone = drain->wait_for_publishers(0, seconds(20)); !gone) return gone;
-      }
-    }
+    if (auto measured = measure_row(place, row, *drain); !measured) return measured;
     add_row(row, out);
+  }
+  return {};
+}
+
+/// The same over TLS. A frame of the bare writer is one SSL_write, which OpenSSL cuts into records and sends one by one.
+result<void> measure_rtmps(const bench_place& place, report& out) {
+  constexpr uint32_t sessions = 64;
+  constexpr double goal_to_bare = 1.2;
+  const clip played(clip_of(place.options, place.options.has_audio));
+  auto drain = drain_process::start(place.drain_program(), place.options.server_chunk);
+  if (!drain) return tl::unexpected<error>(drain.error());
+  bench_place without_ffmpeg = place;
+  without_ffmpeg.options.has_ffmpeg = false;
+  cpu_row row = row_of(without_ffmpeg, played, "", sessions, *drain);
+  for (contender* each : row.all()) each->wanted.wire = wire_kind::tls;
+  if (auto measured = measure_row(place, row, *drain); !measured) return measured;
+  for (const contender* each : row.all()) {
+    out.add({"rtmps",
+             fmt::format("{} sessions: {}", sessions, each->name),
+             "CPU s/Gbit",
+             each->cpu_s_per_gbit(),
+             {},
+             each->note()});
+  }
+  for (size_t i = 0; i < row.campush.size(); ++i) {
+    out.add({"rtmps", fmt::format("{} sessions: {} / bare SSL_write writer", sessions, row.campush[i].name), "×",
+             row.campush[i].ratio_to(row.bare[i]), goal_to_bare, ""});
   }
   return {};
 }

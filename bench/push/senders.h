@@ -11,6 +11,7 @@ namespace campush::bench {
 struct load {
   uint32_t sessions = 1;
   uint32_t streams = 1;  ///< sessions are dealt to streams in turn
+  wire_kind wire = wire_kind::plain;
   duration warm_up = std::chrono::seconds(3), window = std::chrono::seconds(10);
 };
 
@@ -36,7 +37,7 @@ struct sender_figures {
 enum class probing : uint8_t { off, on };
 [[nodiscard]] result<sender_figures> push_with_campush(const clip& played, const load& wanted, drain_process& drain,
                                                        probing listens);
-/// (b) the same bytes, chunked before the clock starts, by one thread with one blocking send a frame and socket.
+/// (b) the same bytes, chunked before the clock starts, by one thread with one blocking send, or one SSL_write, a frame and socket.
 [[nodiscard]] result<sender_figures> push_with_bare_writer(const clip& played, const load& wanted, drain_process& drain,
                                                            probing listens);
 /// (c) one `ffmpeg -re -c copy` a session, from the clip as an FLV file.
