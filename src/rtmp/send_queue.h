@@ -84,6 +84,8 @@ class send_queue {
   const drop_counters& dropped() const noexcept { return m_dropped; }
   /// A drop that the session decided on, before push() or instead of sending. Of a reference picture it holds the track until a keyframe.
   void count_drop(const flv_tag& tag, drop_reason reason) noexcept;
+  /// The same of a picture that no later one needs: a leading picture of a keyframe after which the stream resumes.
+  void count_leading_drop(const flv_tag& tag, drop_reason reason) noexcept { m_dropped.add(kind_of(tag), reason); }
   /// True after a dropped reference, until the next keyframe is pushed.
   bool is_waiting_for_keyframe() const noexcept { return m_waits_for_keyframe; }
   /// The level is back to normal and the track still waits: the session should ask for a keyframe. Reading clears it.

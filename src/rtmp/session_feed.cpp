@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "media/h265.h"
 #include "rtmp/protocol/chunk_writer.h"
 
 namespace campush {
@@ -10,6 +11,21 @@ namespace {
 
 bool is_same_body(const tag_ptr& left, const tag_ptr& right) noexcept {
   return left == right || (left && right && left->body == right->body);
+}
+
+constexpr uint8_t rasl_n = h265_nal::rasl_r - 1;
+
+/// Of the first slice; vcl_end if there is none.
+uint8_t picture_type(byte_view units) noexcept {
+  constexpr size_t length_bytes = 4;
+  for (size_t at = 0; at + length_bytes < units.size();) {
+    const uint8_t type = h265_nal_type(units[at + length_bytes]);
+    if (type < h265_nal::vcl_end) return type;
+    size_t length = 0;
+    for (size_t i = 0; i < length_bytes; ++i) length = length << 8 | units[at + i];
+    at += length_bytes + length;
+  }
+  return h265_nal::vcl_end;
 }
 
 }  // namespace
@@ -37,7 +53,7 @@ void session_feed::stop() noexcept {
   m_queue.clear();
   m_known.clear();
   m_sent = {};
-  m_is_started = false;
+  m_is_started = m_skips_leading = false;
 }
 
 session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_ptr<const stream_headers>& headers,
@@ -52,7 +68,27 @@ session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_p
     return verdict::too_big;
   }
   remember_headers(headers);
+  if (headers_of(tag->header_generation) == nullptr) {
+    m_queue.count_drop(*tag, drop_reason::broken_reference);
+    return verdict::dropped;
+  }
+  if (is_without_reference(*tag)) {
+    m_queue.count_leading_drop(*tag, drop_reason::broken_reference);
+    return verdict::dropped;
+  }
   return m_queue.push(tag, now) ? verdict::queued : verdict::dropped;
+}
+
+bool session_feed::is_without_reference(const flv_tag& tag) noexcept {
+  if (tag.kind != tag_kind::video || tag.codec != codec_id::h265) return false;
+  if (!tag.is_keyframe && !m_skips_leading) return false;
+  const uint8_t type = picture_type(tag.body);
+  if (tag.is_keyframe) {
+    m_skips_leading = type < h265_nal::idr_w_radl || (type == h265_nal::cra && m_queue.is_waiting_for_keyframe());
+    return false;
+  }
+  m_skips_leading = is_h265_leading(type);
+  return type == rasl_n || type == h265_nal::rasl_r;
 }
 
 bool session_feed::is_too_big(const flv_tag& tag) const noexcept {
@@ -62,8 +98,21 @@ bool session_feed::is_too_big(const flv_tag& tag) const noexcept {
 
 void session_feed::remember_headers(const std::shared_ptr<const stream_headers>& headers) {
   if (!headers || headers_of(headers->generation) != nullptr) return;
-  if (m_known.size() == max_known_headers) m_known.erase(m_known.begin());
+  if (m_known.size() == max_known_headers) {
+    const auto unused = std::find_if(m_known.begin(), m_known.end(),
+                                     [this](const auto& known) { return !is_generation_queued(known->generation); });
+    // So many sets at once are no stream that anybody could watch: what waits is given up.
+    if (unused == m_known.end()) m_queue.clear();
+    m_known.erase(unused != m_known.end() ? unused : m_known.begin());
+  }
   m_known.push_back(headers);
+}
+
+bool session_feed::is_generation_queued(uint32_t generation) const noexcept {
+  for (size_t i = 0; i < m_queue.size(); ++i) {
+    if ((*m_queue.at(i))->header_generation == generation) return true;
+  }
+  return false;
 }
 
 const stream_headers* session_feed::headers_of(uint32_t generation) const noexcept {

@@ -12,7 +12,8 @@ namespace campush {
 /// keyframe, and everything after it that the queue lets pass.
 /// Shape: start() with the first tag's dts, the connection's zero; push() tags in dts order; send() gives the publisher what it
 ///   takes. Sequence headers are not queued: they go out right before the first tag of their generation, at its time, and only
-///   those whose bytes changed (MediaMTX closes on a repeated Enhanced header).
+///   those whose bytes changed (MediaMTX closes on a repeated Enhanced header). A tag whose headers are not known is not sent. Where a
+///   stream (re)starts at an open H.265 GOP, the pictures that refer to what was before it (RASL) are left out.
 /// Units: wire time in ms = floor((dts − zero) / 1 ms) + initial, mod 2^32; one zero for both tracks.
 /// Thread: loop-thread. No allocation per tag.
 /// Source: DESIGN 5 Start order; facts/rtmp 2.5, 6.
@@ -60,6 +61,8 @@ class session_feed {
     tag_ptr metadata, video_header, audio_header;
   };
   void remember_headers(const std::shared_ptr<const stream_headers>& headers);
+  bool is_generation_queued(uint32_t generation) const noexcept;
+  bool is_without_reference(const flv_tag& tag) noexcept;
   const stream_headers* headers_of(uint32_t generation) const noexcept;
   size_t plan();
   void plan_headers(const flv_tag& tag, header_state& state, size_t& used);
@@ -78,6 +81,7 @@ class session_feed {
   std::array<bool, max_batch> m_is_header{};
   time_point m_zero{};
   bool m_is_started = false;
+  bool m_skips_leading = false;
   std::array<uint64_t, frame_kind_count> m_frames_sent{};
   uint64_t m_offered_video = 0, m_offered_audio = 0;
 };

@@ -129,6 +129,86 @@ TEST(session_feed, gives_a_picture_of_the_old_set_its_own_header_although_newer_
   EXPECT_EQ(bench.output.order, "MVAksp");
 }
 
+TEST(session_feed, keeps_the_headers_of_all_that_waits_and_sends_nothing_without) {
+  feed_bench bench;
+  bench.start(0);
+  for (uint32_t generation = 1; generation <= 7; ++generation) {
+    bench.headers = bench.make_headers(generation, "sets " + std::to_string(generation), "config 1");
+    bench.push(tag_kind::video, generation * 40'000, true);
+    bench.push(tag_kind::video, generation * 40'000 + 20'000);
+  }
+  EXPECT_TRUE(bench.send());
+  // The fifth set came while four waited: these were given up.
+  EXPECT_EQ(bench.output.order, "MVAkpVkpVkp");
+  EXPECT_EQ(bench.feed.queue().dropped().total(), 8u);
+}
+
+TEST(session_feed, forgets_headers_that_nothing_waits_for) {
+  feed_bench bench;
+  bench.start(0);
+  for (uint32_t generation = 1; generation <= 7; ++generation) {
+    bench.headers = bench.make_headers(generation, "sets " + std::to_string(generation), "config 1");
+    bench.push(tag_kind::video, generation * 40'000, true);
+    EXPECT_TRUE(bench.send());
+  }
+  EXPECT_EQ(bench.output.order, "MVAkVkVkVkVkVkVk");
+}
+
+TEST(session_feed, a_tag_without_its_headers_is_dropped) {
+  feed_bench bench;
+  bench.start(0);
+  const auto good = bench.headers;
+  bench.push(tag_kind::video, 0, true);
+  auto stray = bench.make(tag_kind::video, "frame");
+  stray->dts = time_point(milliseconds(40));
+  stray->header_generation = 9;
+  EXPECT_EQ(bench.feed.push(stray, nullptr, bench.now), session_feed::verdict::dropped);
+  EXPECT_TRUE(bench.send());
+  EXPECT_EQ(bench.output.order, "MVAk");
+}
+
+/// Pushes H.265 pictures by NAL type: 21 CRA, 20 IDR, 16 BLA, 8 and 9 RASL, 7 RADL, 1 trailing.
+std::string sent_of(feed_bench& bench, const std::vector<int>& types) {
+  int64_t at_ms = 0;
+  for (const int type : types) {
+    // A prefix SEI stands before the slice.
+    const std::string unit = {0, 0, 0, 3, 39 << 1, 1, 5, 0, 0, 0, 3, static_cast<char>(type << 1), 1, 7};
+    auto tag = bench.make(tag_kind::video, unit);
+    tag->codec = codec_id::h265;
+    tag->is_keyframe = type >= 16;
+    tag->is_disposable = type == 8;
+    tag->dts = time_point(milliseconds(at_ms));
+    tag->header_generation = bench.headers->generation;
+    bench.feed.push(tag, bench.headers, bench.now);
+    at_ms += 40;
+  }
+  bench.send();
+  return std::exchange(bench.output.order, {});
+}
+
+TEST(session_feed, leaves_out_what_refers_to_pictures_before_an_open_gop_that_it_starts_with) {
+  const struct {
+    const char* name;
+    std::vector<int> types;
+    const char* order;
+    uint64_t dropped;
+  } rows[] = {
+      {"closed", {20, 1, 1}, "MVAkpp", 0},
+      {"start at a CRA", {21, 8, 9, 1, 1}, "MVAkpp", 2},
+      {"a decodable leading picture between", {21, 9, 7, 9, 1}, "MVAkpp", 2},
+      {"a CRA in the middle is whole", {20, 1, 21, 8, 9, 1}, "MVAkpkppp", 0},
+      {"after a splice never", {20, 1, 16, 9, 1}, "MVAkpkp", 1},
+      {"only the first GOP", {21, 9, 1, 21, 9, 1}, "MVAkpkpp", 1},
+  };
+  for (const auto& row : rows) {
+    feed_bench bench;
+    bench.start(0);
+    EXPECT_EQ(sent_of(bench, row.types), row.order) << row.name;
+    EXPECT_EQ(bench.feed.queue().dropped().total(), row.dropped) << row.name;
+    EXPECT_FALSE(bench.feed.queue().is_waiting_for_keyframe()) << row.name;
+  }
+}
+
 TEST(session_feed, counts_what_was_queued_as_not_connected_when_the_connection_ends) {
   feed_bench bench;
   bench.start(0);
