@@ -22,7 +22,12 @@ constexpr uint64_t lowered_percent = 85;
 constexpr duration raise_every = seconds(5);
 constexpr uint32_t raise_percent = 8;
 constexpr duration blamed_for = seconds(15);
-constexpr uint32_t most_hurts = 2;
+constexpr duration least_hold = seconds(10), longest_hold = seconds(60);
+/// A line that shows no sign of being full is tried again after this: it may have recovered, and shall be full again in a minute.
+constexpr duration hold_of_wide_open = seconds(15);
+constexpr duration wide_open_delay = milliseconds(50);
+constexpr uint32_t hurt_percent = 95;
+constexpr duration shortest_for = seconds(30);
 
 constexpr duration remembered_for = seconds(60);
 constexpr uint32_t least_floor_kbps = 150, floor_percent = 25;
@@ -54,7 +59,8 @@ void bitrate_controller::begin(time_point now, duration grace) noexcept {
   m_judged_from = m_changed_at = m_clean_since = now + grace;
   m_short_since = m_raised_at = m_hurt_until = m_disobeyed_since = time_point{};
   m_hurt_kbps = m_hurts = 0;
-  m_asked_at = now;
+  m_shortest = m_shortest_before = duration::max();
+  m_shortest_since = m_asked_at = now;
 }
 
 void bitrate_controller::lower_ceiling(uint32_t kbps) noexcept {
@@ -69,6 +75,7 @@ void bitrate_controller::sample(time_point now, const bitrate_sample& seen) noex
   m_next = (m_next + 1) % history;
   m_count = std::min(m_count + 1, history);
   judge_obedience(now);
+  follow_round_trip(now, seen.rtt);
   const duration window = std::clamp<duration>(2 * seen.rtt, least_window, longest_window);
   view last;
   if (!look(now, window, last)) return;
@@ -96,11 +103,12 @@ bool bitrate_controller::look(time_point now, duration window, view& out) const 
   const point* first = before(now - window);
   if (first == nullptr || first->at < m_judged_from) return false;
   const point& last = *before(now);
-  out.smallest_delay = duration::max();
+  out.smallest_delay = out.smallest_way = duration::max();
   for (size_t back = 1; back <= m_count; ++back) {
     const point& each = m_points[(m_next + history - back) % history];
     if (each.at < first->at) break;
     out.smallest_delay = std::min(out.smallest_delay, each.seen.queue_delay);
+    out.smallest_way = std::min(out.smallest_way, each.seen.queue_delay + excess(each.seen.rtt));
   }
   out.accepted = minus(last.seen.accepted_bytes, first->seen.accepted_bytes);
   out.acknowledged = minus(last.seen.acknowledged_bytes, first->seen.acknowledged_bytes);
@@ -124,7 +132,30 @@ bitrate_controller::verdict bitrate_controller::judge(time_point now, const view
     const bool is_draining = seen.acknowledged * 100 > seen.accepted * draining_percent;
     return is_draining ? verdict::neutral : verdict::congested;
   }
-  return seen.smallest_delay <= clean_delay ? verdict::clean : verdict::neutral;
+  return seen.smallest_way <= clean_delay ? verdict::clean : verdict::neutral;
+}
+
+void bitrate_controller::follow_round_trip(time_point now, duration rtt) noexcept {
+  if (now - m_shortest_since >= shortest_for) {
+    m_shortest_before = m_shortest;
+    m_shortest = rtt;
+    m_shortest_since = now;
+  }
+  m_shortest = std::min(m_shortest, rtt);
+}
+
+duration bitrate_controller::excess(duration rtt) const noexcept {
+  return std::max(rtt - std::min(m_shortest, m_shortest_before), duration::zero());
+}
+
+/// Not even a keyframe had to wait lately.
+bool bitrate_controller::is_wide_open(time_point now) const noexcept {
+  for (size_t back = 1; back <= m_count; ++back) {
+    const point& each = m_points[(m_next + history - back) % history];
+    if (now - each.at > raise_every) return true;
+    if (each.seen.queue_delay + excess(each.seen.rtt) > wide_open_delay) return false;
+  }
+  return false;
 }
 
 /// Where several sessions share the encoder it may run lower than this one wants.
@@ -158,9 +189,13 @@ void bitrate_controller::lower(time_point now, const view& seen, duration window
   if (is_followed) wanted = std::min<uint64_t>(wanted, uint64_t{running} * lowered_percent / 100);
   if (wanted >= m_target) return;
   const bool is_raise_to_blame = m_raised_at != time_point{} && now - m_raised_at < blamed_for;
-  m_hurts = is_raise_to_blame ? std::min(m_hurts + 1, most_hurts) : 0;
-  m_hurt_kbps = is_raise_to_blame ? running : 0;
-  m_hurt_until = now + raise_every * (1 + m_hurts);
+  if (is_raise_to_blame) {
+    m_hurt_kbps = m_hurt_kbps > 0 ? std::min(m_hurt_kbps, running) : running;
+    m_hurt_until = now + std::min(longest_hold, least_hold * (1 << std::min(m_hurts++, 3u)));
+    m_hurt_at = now;
+  } else {
+    m_hurt_kbps = m_hurts = 0;
+  }
   m_raised_at = m_short_since = time_point{};
   m_target = std::clamp(static_cast<uint32_t>(wanted), m_floor, m_ceiling);
   m_changed_at = now;
@@ -172,7 +207,9 @@ void bitrate_controller::raise(time_point now, uint32_t asked_kbps) noexcept {
   if (asked_kbps > 0 && uint64_t{asked_kbps} * 104 < uint64_t{m_target} * 100) return;
   const uint32_t next = std::min(m_ceiling, m_target + std::max(1u, m_configured * raise_percent / 100));
   if (m_hurt_kbps > 0 && m_target >= m_hurt_kbps) m_hurt_kbps = m_hurts = 0;
-  if (m_hurt_kbps > 0 && next >= m_hurt_kbps && now < m_hurt_until) return;
+  const bool is_feared = m_hurt_kbps > 0 && uint64_t{next} * 100 >= uint64_t{m_hurt_kbps} * hurt_percent;
+  const bool may_try = now >= m_hurt_until || (now - m_hurt_at >= hold_of_wide_open && is_wide_open(now));
+  if (is_feared && !may_try) return;
   m_target = next;
   m_changed_at = m_raised_at = now;
 }

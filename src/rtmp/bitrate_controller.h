@@ -27,9 +27,10 @@ struct bitrate_bounds {
 /// Shape: begin() with each connection, sample() every 200 ms while it publishes; target_kbps() is the session's vote.
 ///   Congested: the smallest queue delay over max(1 s, 2 × rtt) is above 250 ms and what waits does not shrink, or for 3 s less was
 ///   acknowledged than the encoder made (a buffer on the way fills), or for one window if the queue dropped pictures, too. Then 85 % of what was
-///   delivered, less where that does not help, never under the floor. Clean: at most half of that delay. After every 5 s of clean 8 % of the
-///   ceiling are added. A raise that is followed by congestion within 15 s is remembered: its rate is tried again after 10 s, then
-///   15 s, so that a link that recovered fills again within a minute. An encoder that makes more than it was asked for is noticed,
+///   delivered, less where that does not help, never under the floor. Clean: at most half of that delay, what the round trip is over
+///   its shortest counted too. After every 5 s of clean 8 % of the ceiling are added. A raise that is followed by congestion within 15 s
+///   is remembered: its rate is tried again after 10, 20, 40, then 60 s; after 15 s where not even keyframes wait, so that a link that
+///   recovered is full again within a minute. An encoder that makes more than it was asked for is noticed,
 ///   and asked for no less than 85 % of what is delivered.
 /// Units: kbit/s of video; the sound is subtracted from what was delivered.
 /// Thread: loop-thread. No allocation.
@@ -60,7 +61,8 @@ class bitrate_controller {
   };
   /// What happened in the window that ends now.
   struct view {
-    duration smallest_delay{};
+    duration smallest_delay{};                                      ///< of our queue
+    duration smallest_way{};                                        ///< of our queue and of the buffers on the way
     uint64_t accepted = 0, acknowledged = 0, video = 0, audio = 0;  ///< bytes
     duration span{};
     bool has_drops = false;
@@ -74,6 +76,9 @@ class bitrate_controller {
   uint64_t delivered_kbps(time_point now, duration window) const noexcept;
   void lower(time_point now, const view& seen, duration window) noexcept;
   void raise(time_point now, uint32_t asked_kbps) noexcept;
+  void follow_round_trip(time_point now, duration rtt) noexcept;
+  duration excess(duration rtt) const noexcept;
+  bool is_wide_open(time_point now) const noexcept;
   uint32_t running_kbps(uint32_t asked_kbps) const noexcept;
 
   static constexpr size_t history = 64;
@@ -86,8 +91,12 @@ class bitrate_controller {
   size_t m_next = 0, m_count = 0;
   time_point m_judged_from{}, m_last_sample{}, m_changed_at{}, m_clean_since{}, m_short_since{};
 
+  /// The shortest round trip of this half minute and of the one before: what is more is waiting on the way.
+  duration m_shortest{}, m_shortest_before{};
+  time_point m_shortest_since{};
+
   // Raises that hurt.
-  time_point m_raised_at{}, m_hurt_until{};
+  time_point m_raised_at{}, m_hurt_at{}, m_hurt_until{};
   uint32_t m_hurt_kbps = 0, m_hurts = 0;
 
   // Obedience.
