@@ -9,6 +9,7 @@
 #include "net/system_resolver.h"
 #include "net/tcp_network.h"
 #include "rtmp/native_publisher.h"
+#include "rtmp/publisher_switch.h"
 #include "util/log.h"
 
 namespace campush {
@@ -46,8 +47,15 @@ class running_loop {
 struct publishing_loop : running_loop {
   system_resolver names{loop};
   connector ways{loop, network, names};
-  native_publisher_factory publishers{loop, ways};
+  native_publisher_factory native{loop, ways};
+  publisher_switch publishers{native, loop, ways};
 };
+
+/// CAMPUSH_BACKEND says what speaks to the servers; without it the native engine does.
+publish_backend chosen_backend() {
+  const char* const given = std::getenv("CAMPUSH_BACKEND");
+  return given != nullptr && std::string(given) == "librtmp" ? publish_backend::librtmp : publish_backend::native;
+}
 
 /// When the first keyframe of a server came, for the measurement of a failover.
 struct keyframe_watch final : rtmp_server_listener {
@@ -185,6 +193,7 @@ void harm(tcp_servers& servers, size_t victim, seeded_random& random) {
 
 session_config quick_config(uint32_t camera, uint32_t stream, uint32_t destination, const tcp_servers& servers) {
   session_config config;
+  config.backend = chosen_backend();
   config.camera_id = camera;
   config.stream_id = stream;
   config.destination = destination == 0 ? "default" : "second";
@@ -248,6 +257,7 @@ TEST(multi_camera_tcp, a_killed_primary_is_followed_by_a_keyframe_on_the_backup)
   tcp_site site(1);
   site.add_camera(0);
   session_config config;
+  config.backend = chosen_backend();
   config.urls = {url_entry(servers.url(0, "/live/x")), url_entry(servers.url(1, "/live/x"))};
   ASSERT_TRUE(site.sessions->create_session(config).has_value());
   ASSERT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(20)));
@@ -277,6 +287,7 @@ TEST(multi_camera_tcp, publishes_over_ipv6) {
     tcp_site site(1);
     site.add_camera(0);
     session_config config;
+    config.backend = chosen_backend();
     config.urls = {url_entry("rtmp://[::1]:" + std::to_string(address->port) + "/live/x")};
     ASSERT_TRUE(site.sessions->create_session(config).has_value());
     EXPECT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(20)));
@@ -294,6 +305,7 @@ TEST(multi_camera_tcp, the_embedded_instance_publishes_with_a_loop_of_its_own) {
   const std::shared_ptr<multi_session_manager> manager = multi_session_manager::instance();
   EXPECT_EQ(manager, multi_session_manager::instance());
   session_config config;
+  config.backend = chosen_backend();
   config.urls = {url_entry(servers.url(0, "/live/x"))};
   const auto id = manager->create_session(config);
   ASSERT_TRUE(id.has_value());
