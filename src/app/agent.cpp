@@ -135,6 +135,8 @@ result<void> agent::start(system_config config) {
   auto http = start_http(m_config.http);
   if (!http) return http;
   for (const session_config& session : m_config.sessions) create_session(session);
+  // A camera's first keyframe must find its stream: the next one may be seconds away.
+  m_sessions->wait_until_settled(std::chrono::seconds(1));
   for (const camera_config& camera : m_config.cameras) {
     if (camera.enabled) start_camera(camera);
   }

@@ -309,6 +309,24 @@ session_totals multi_session_manager::totals() const {
   return totals;
 }
 
+bool multi_session_manager::wait_until_settled(duration at_most) {
+  struct gate {
+    std::mutex mutex;
+    std::condition_variable is_passed;
+    size_t left;
+  };
+  const auto waited_for = std::make_shared<gate>();
+  waited_for->left = m_state->sides.size();
+  for (size_t i = 0; i < m_state->sides.size(); ++i) {
+    m_state->run_on(i, [waited_for](loop_side&) {
+      const std::lock_guard<std::mutex> hold(waited_for->mutex);
+      if (--waited_for->left == 0) waited_for->is_passed.notify_all();
+    });
+  }
+  std::unique_lock<std::mutex> hold(waited_for->mutex);
+  return waited_for->is_passed.wait_for(hold, at_most, [&waited_for] { return waited_for->left == 0; });
+}
+
 void multi_session_manager::shutdown(duration deadline, std::function<void()> done) {
   {
     const std::lock_guard<std::mutex> hold(m_state->mutex);

@@ -89,6 +89,10 @@ class multi_session_manager {
   session_totals totals() const;
   std::vector<stream_status> streams() const;
 
+  /// Waits until the loops have carried out what was asked for so far: streams that were opened take frames from here on. False after
+  /// `at_most`. Never on a loop-thread.
+  bool wait_until_settled(duration at_most);
+
   /// Unpublishes everything; `done` is called (on a loop-thread) when all are closed or `deadline` is over.
   void shutdown(duration deadline, std::function<void()> done);
 

@@ -41,7 +41,8 @@ class dns(harness.case):
         agent.until(camera_id=0, state="connected", seconds=3)
         for camera_id in (1, 2):
             status = agent.session(camera_id=camera_id)
-            self.assertEqual((status["state"], status["phase"]), ("connecting", "resolve"))
+            self.assertEqual(status["connects"], 0)
+            self.assertTrue(status["phase"] == "resolve" or status["last_error"]["reason"] == "dns_failed", status)
         self.check_end(agent)
 
     def test_one_silent_name_among_16_streams_delays_no_other(self):
@@ -54,7 +55,7 @@ class dns(harness.case):
         harness.eventually("15 streams are connected", lambda: all(
             session["state"] == "connected" for session in agent.sessions() if session["camera_id"] in others), 4)
         status = agent.session(camera_id=7)
-        self.assertEqual((status["state"], status["connects"]), ("connecting", 0))
+        self.assertEqual(status["connects"], 0)
         # It goes on being looked for, and being late, while the others push.
         agent.until(camera_id=7, errors=lambda count: count > 0)
         for session in agent.sessions():

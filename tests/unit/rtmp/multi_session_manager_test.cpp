@@ -112,6 +112,12 @@ TEST(multi_session_manager, finds_by_id_and_by_url) {
   EXPECT_EQ(bench.subject.destroy_session({9, 0, "default"}).error().code, error_code::not_found);
 }
 
+TEST(multi_session_manager, says_when_a_loop_has_not_done_what_was_asked) {
+  agent_bench bench;
+  ASSERT_TRUE(bench.subject.create_session(agent_bench::config_for(0, "rtmp://a/live/x")).has_value());
+  EXPECT_FALSE(bench.subject.wait_until_settled(duration(0)));
+}
+
 TEST(multi_session_manager, destroys_and_creates_again) {
   agent_bench bench;
   bench.add_camera({0, 0});

@@ -26,6 +26,7 @@ TEST(seed_api, creates_a_session_through_the_instance) {
   mgr->create_session(cfg);
 
   EXPECT_EQ(mgr, multi_session_manager::instance());
+  EXPECT_TRUE(mgr->wait_until_settled(30s));
   const auto found = mgr->find(0, 0, "rtmp://server/live/cam0_main");
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->url.view(), "rtmp://server/live/cam0_main");
