@@ -164,7 +164,8 @@ std::string session::codec_remedy() const {
                               ? "the stream is H.265 and this destination takes H.264 only (hevc_mode h264_only)"
                               : "the server takes no H.265";
   switch (m_config.fallback.what) {
-    case hevc_fallback::kind::none: return fmt::format("{}: configure a fallback, or an H.264 encoder", who);
+    case hevc_fallback::kind::none:
+      return fmt::format("{}: configure a fallback for this stream, or an H.264 encoder", who);
     case hevc_fallback::kind::encoder:
       return fmt::format("{}, and the encoder gives no H.264: {}", who, m_encoder_problem);
     case hevc_fallback::kind::stream: break;
