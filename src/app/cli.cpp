@@ -42,7 +42,9 @@ void add_check(CLI::App& app, check_options& options) {
   CLI::Option* connect = check->add_flag("--connect", options.is_connecting,
                                          "Walk to every address as a session would: DNS, TCP, clock, TLS, handshake, "
                                          "connect, publish; each timed, with a remedy where it fails");
-  check->add_flag("!--no-publish", options.is_publishing, "Stop before publish, which takes the real key for a moment")
+  check
+      ->add_flag("--no-publish", options.stops_before_publish,
+                 "Stop before publish, which takes the real key for a moment")
       ->needs(connect);
   check->add_flag("--json", options.as_json, "The walk as a JSON array")->needs(connect);
 }

@@ -44,8 +44,7 @@ int report_configuration(const system_config& config, const std::string& path, F
   return exit_good;
 }
 
-void announce_walk(const system_config& config, bool is_publishing) {
-  if (!is_publishing) return;
+void announce_walk(const system_config& config) {
   std::fprintf(
       stderr,
       "Every address is published to for a moment, with its real key and without media (--no-publish stops before "
@@ -60,10 +59,10 @@ void announce_walk(const system_config& config, bool is_publishing) {
 }
 
 int walk(const system_config& config, const check_options& options) {
-  announce_walk(config, options.is_publishing);
+  if (!options.stops_before_publish) announce_walk(config);
   std::fflush(stdout);
   connect_check_options walk_options;
-  walk_options.publishes = options.is_publishing;
+  walk_options.publishes = !options.stops_before_publish;
   const std::vector<url_report> reports = check_connections(config, walk_options);
   std::fputs(options.as_json ? (report_json(reports) + "\n").c_str() : report_text(reports).c_str(), stdout);
   const bool is_good =

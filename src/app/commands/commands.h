@@ -21,8 +21,8 @@ struct run_options {
 struct check_options {
   config_choice config;
   bool is_connecting = false;
-  bool is_publishing = true;  ///< with is_connecting
-  bool as_json = false;       ///< with is_connecting
+  bool stops_before_publish = false;  ///< with is_connecting
+  bool as_json = false;               ///< with is_connecting
 };
 struct urls_options {
   config_choice config;
