@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fakes/frame_feeder.h"
+#include "fakes/scripted_links.h"
 #include "fakes/scripted_publisher.h"
 #include "net/simulated_loop.h"
 
@@ -218,6 +219,90 @@ TEST(multi_session_manager, may_be_destroyed_in_the_middle_of_everything) {
   }
   world.run_for(seconds(10));
   EXPECT_TRUE(servers.connections.back()->is_gone);
+}
+
+/// A camera whose H.265 main stream is refused, so that its sub stream is pushed in its place; two loops.
+struct fallback_bench {
+  simulation world;
+  simulated_loop loop_a{world}, loop_b{world};
+  scripted_publisher_factory servers_a{loop_a}, servers_b{loop_b};
+  scripted_links links;
+  capability_store answers;
+  std::unique_ptr<multi_session_manager> subject = std::make_unique<multi_session_manager>(
+      std::vector<loop_services>{{&loop_a, &servers_a, &links, &answers}, {&loop_b, &servers_b, &links, &answers}},
+      media_stream_options{});
+  std::unique_ptr<frame_feeder> main_camera, sub_camera;
+
+  fallback_bench() {
+    frame_feeder::options source;
+    sub_camera = std::make_unique<frame_feeder>(loop_a, subject->open_stream({0, 1}, "sub"), source);
+    source.video = codec_id::h265;
+    main_camera = std::make_unique<frame_feeder>(loop_a, subject->open_stream({0, 0}, "main"), source);
+    main_camera->start();
+    sub_camera->start();
+    servers_a.servers["a"].answer.has_video_list = true;
+    session_config config = agent_bench::config_for(0, "rtmp://a/live/x");
+    config.fallback = {hevc_fallback::kind::stream, 1};
+    EXPECT_TRUE(subject->create_session(config).has_value());
+    world.run_for(seconds(2));
+  }
+  void stop_cameras() {
+    main_camera->pause();
+    sub_camera->pause();
+  }
+};
+
+TEST(multi_session_manager, a_session_may_push_another_stream_of_its_camera_for_they_share_a_loop) {
+  fallback_bench bench;
+  EXPECT_TRUE(bench.servers_b.connections.empty());
+  const session_status status = bench.subject->status().front();
+  EXPECT_EQ(status.state, session_state::connected);
+  EXPECT_TRUE(status.is_on_fallback);
+  EXPECT_EQ(status.video_codec, codec_id::h264);
+  EXPECT_EQ(bench.answers.size(), 1u);
+}
+
+TEST(multi_session_manager, closing_either_stream_of_a_fallback_leaves_the_other_alone) {
+  for (const uint32_t closed : {0u, 1u}) {
+    fallback_bench bench;
+    bench.stop_cameras();
+    bench.subject->close_stream({0, closed});
+    bench.world.run_for(seconds(1));
+    (closed == 0 ? bench.sub_camera : bench.main_camera)->resume();
+    bench.world.run_for(seconds(5));
+    EXPECT_EQ(bench.subject->status().size(), closed == 0 ? 0u : 1u);
+    EXPECT_EQ(bench.subject->streams().size(), 1u);
+  }
+}
+
+TEST(multi_session_manager, closing_both_streams_of_a_fallback_at_once_is_safe) {
+  fallback_bench bench;
+  bench.stop_cameras();
+  bench.subject->close_stream({0, 1});
+  bench.subject->close_stream({0, 0});
+  bench.world.run_for(seconds(15));
+  EXPECT_TRUE(bench.subject->streams().empty());
+}
+
+TEST(multi_session_manager, may_be_destroyed_while_a_session_pushes_another_stream) {
+  fallback_bench bench;
+  bench.stop_cameras();
+  bench.subject.reset();
+  EXPECT_TRUE(bench.links.listeners.empty());
+  EXPECT_TRUE(bench.servers_a.connections.back()->is_gone);
+  bench.world.run_for(seconds(1));
+}
+
+TEST(multi_session_manager, tells_its_sessions_of_changes_of_the_local_network) {
+  fallback_bench bench;
+  EXPECT_EQ(bench.links.listeners.size(), 1u) << "the loop that carries streams";
+  bench.servers_a.servers["a"].connect_failure = disconnect_reason::unreachable;
+  bench.servers_a.kill("a");
+  bench.world.run_for(seconds(100));
+  bench.servers_a.servers["a"].connect_failure = disconnect_reason::none;
+  bench.links.tell(true);
+  bench.world.run_for(milliseconds(100));
+  EXPECT_EQ(bench.subject->status().front().state, session_state::connected);
 }
 
 }  // namespace
