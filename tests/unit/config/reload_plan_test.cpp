@@ -71,6 +71,17 @@ TEST(reload_plan, touches_only_what_changed) {
        },
        "nothing changed"},
       {"retry", [](system_config& c) { c.sessions[0].retry_policy.max_attempts = 1; }, "1 session replaced"},
+      {"trust", [](system_config& c) { c.sessions[0].tls.ca_file = "ca.pem"; }, "1 session replaced"},
+      {"signature", [](system_config& c) { c.sessions[0].sign.type = sign_type::aliyun; }, "1 session replaced"},
+      {"fallback", [](system_config& c) { c.sessions[1].fallback.what = hevc_fallback::kind::encoder; },
+       "1 session replaced"},
+      {"encoder",
+       [](system_config& c) {
+         c.cameras[1].streams[0].encoder.bitrate_kbps = 800;
+         c.sessions[1].encoder_kbps = 800;
+       },
+       "1 camera restarted, 1 session replaced"},
+      {"files that came", [](system_config& c) { c.file_problems.emplace_back("x"); }, "nothing changed"},
       {"destination renamed", [](system_config& c) { c.sessions[0].destination = "b"; },
        "1 session ended, 1 session created"},
       {"level", [](system_config& c) { c.system.log.level = log_level::debug; }, "log level"},
