@@ -77,6 +77,7 @@ struct rude_server {
   struct client final : byte_stream_events {
     std::unique_ptr<byte_stream> stream;
     uint64_t received = 0;
+    std::string said;
     bool answers = true;
     void on_readable() override {
       std::array<uint8_t, 4096> bytes{};
@@ -84,6 +85,7 @@ struct rude_server {
            read = stream->read_some(bytes.data(), bytes.size())) {
         if (received == 0 && answers) answer();
         received += read.bytes;
+        said.append(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(read.bytes));
       }
       if (received > handshake_bytes || !answers) stream->close();
     }
@@ -174,13 +176,15 @@ TEST(native_publisher_rounds, ends_denied_with_a_clear_sentence_where_the_proof_
   }
 }
 
-/// What a client says in connect, for servers that ask for nothing.
 TEST(native_publisher_rounds, tells_no_user_to_a_server_that_did_not_ask) {
   publisher_bench bench;
-  bench.start("rtmp://camera:passw0rd@server/live/k");
+  rude_server rude(bench.network);
+  bench.start("rtmp://camera:passw0rd@server:1936/live/k");
   bench.world.run_for(milliseconds(200));
-  EXPECT_TRUE(bench.heard.is_published);
-  EXPECT_EQ(bench.server.totals().connections_accepted, 1u);
+  ASSERT_EQ(rude.clients.size(), 1u);
+  const std::string& said = rude.clients[0]->said;
+  EXPECT_NE(said.find("rtmp://server:1936/live"), std::string::npos);
+  for (const char* secret : {"camera", "passw0rd"}) EXPECT_EQ(said.find(secret), std::string::npos);
 }
 
 TEST(native_publisher_rounds, stops_between_its_connections) {
@@ -247,13 +251,12 @@ struct secure_bench : publisher_bench {
   std::unique_ptr<rtmp_server> secure;
   publish_target target;
 
-  explicit secure_bench(const char* name) {
+  explicit secure_bench(const char* name, rtmp_server_options options = {}) {
     // Certificates are judged by the simulated wall clock.
     world.step_wall(std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - world.time().wall_now()));
     const test::test_certificate own = authority.issue(certificate_of(name, false));
     listener = std::move(*tls_listener::make(
         loop, network, {folder.write("own.pem", own.pem()), folder.write("own.key", own.key_pem()), ""}));
-    rtmp_server_options options;
     options.listen = *parse_endpoint("10.0.0.1", 443);
     secure = std::make_unique<rtmp_server>(loop, *listener, options);
     EXPECT_TRUE(secure->start());
@@ -275,6 +278,19 @@ TEST(native_publisher_rounds, publishes_over_tls_and_says_what_protects_it) {
   EXPECT_EQ(bench.heard.phases, "tcp tls handshake connect publish");
   EXPECT_EQ(bench.subject->security().substr(0, 7), "TLSv1.3");
   EXPECT_EQ(bench.secure->live_streams(), 1u);
+  bench.subject.reset();
+}
+
+TEST(native_publisher_rounds, proves_who_publishes_over_tls) {
+  rtmp_server_options options = asking(auth_method::adobe);
+  options.claims.refuses_properties = true;
+  secure_bench bench("server", options);
+  bench.target.url = *stream_url::parse("rtmps://camera:passw0rd@server/live/secretkey");
+  bench.target.enhanced = everything;
+  bench.start();
+  EXPECT_TRUE(bench.heard.is_published) << bench.heard.text;
+  EXPECT_EQ(bench.secure->totals().connections_accepted, 4u);
+  EXPECT_NE(bench.subject->security().find("resumed"), std::string::npos) << bench.subject->security();
   bench.subject.reset();
 }
 
