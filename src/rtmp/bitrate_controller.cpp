@@ -126,7 +126,9 @@ bitrate_controller::verdict bitrate_controller::judge(time_point now, const view
   const bool is_short = seen.acknowledged * 100 < (seen.video + seen.audio) * short_percent;
   if (!is_short) m_short_since = time_point{};
   if (is_short && m_short_since == time_point{}) m_short_since = now;
-  const duration patience = seen.has_drops ? window : std::max(short_for, 2 * window);
+  // While the queue is empty and waits for a keyframe nothing is delivered, and nothing is learned.
+  const bool is_dropping = seen.has_drops && before(now)->seen.queue_delay > clean_delay;
+  const duration patience = is_dropping ? window : std::max(short_for, 2 * window);
   if (is_short && now - m_short_since >= patience) return verdict::congested;
   if (seen.smallest_delay > congested_delay) {
     const bool is_draining = seen.acknowledged * 100 > seen.accepted * draining_percent;

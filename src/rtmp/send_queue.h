@@ -58,8 +58,8 @@ class send_queue {
  public:
   send_queue(const queue_limits& limits, video_dialect dialect);
 
-  /// Time levels are off from here until the queue has drained once, the kernel's part too (not before a fifth of `grace`), or for
-  /// `grace`.
+  /// Time levels, and warning by bytes, are off from here until the queue has drained once, the kernel's part too (not before a
+  /// fifth of `grace`), or for `grace`.
   void begin(time_point now, duration grace);
   /// What waits is dropped and counted as not_connected.
   void clear() noexcept;
@@ -103,6 +103,7 @@ class send_queue {
   const entry& slot(size_t index) const noexcept { return m_slots[(m_head + index) & (m_slots.size() - 1)]; }
   duration queued_time() const noexcept;
   std::optional<drop_reason> reason_to_refuse(frame_kind kind) const noexcept;
+  uint64_t warning_bytes() const noexcept;
   bool is_over_warning() const noexcept;
   void take_keyframe() noexcept;
   void count_in(size_t index) noexcept;

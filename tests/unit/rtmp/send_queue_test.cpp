@@ -362,6 +362,16 @@ TEST(send_queue, keeps_bytes_and_flush_after_a_start) {
   EXPECT_EQ(heavy.level(), "high");
 }
 
+TEST(send_queue, slow_start_may_fill_it_up_to_high) {
+  queue_script script(by_bytes());
+  script.queue.begin(script.time.now(), 1h);
+  script.push_bytes('K', 100'000);
+  script.push_bytes('P', 1'900'000);
+  EXPECT_EQ(script.level(), "normal");
+  script.push_bytes('P', 200'000);
+  EXPECT_EQ(script.level(), "high");
+}
+
 // Counting.
 
 TEST(send_queue, holds_the_track_when_the_session_drops_a_reference) {
