@@ -182,8 +182,9 @@ std::string tls_link::explain_queue() const {
   return explain_tls_error(ERR_peek_error(), lowest);
 }
 
+/// Where a secret made the host's name, its address is as secret; the session's own lines say which server it is.
 std::string tls_link::about_peer() const {
-  return m_transport->remote().to_string();
+  return m_peer ? "a server" : m_transport->remote().to_string();
 }
 
 io_outcome tls_link::read(uint8_t* data, size_t size) {
