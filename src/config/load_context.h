@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ struct load_context {
   std::string base_dir;  ///< what relative paths are relative to; empty: the working directory
   system_config& config;
   address_users& users;
+  std::set<std::string>& judged_files;  ///< pointers of keys whose files were looked at: reading CAs takes its time
 
   /// Adds a line to config.warnings; after 64 only that there are more.
   void warn(std::string_view pointer, std::string_view message) const;

@@ -130,7 +130,8 @@ result<system_config> load_checked(std::string text, const std::string& base_dir
   if (!document) return tl::unexpected(document.error());
   system_config config;
   address_users users;
-  const load_context context{*document, base_dir, config, users};
+  std::set<std::string> judged_files;
+  const load_context context{*document, base_dir, config, users, judged_files};
   report_ignored_keys(context, strip_legacy_keys(*document));
   set_unknown_sections_aside(context, document->root());
   if (auto checked = check_schema(*document); !checked) return tl::unexpected(checked.error());

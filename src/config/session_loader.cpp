@@ -189,6 +189,18 @@ void anchor_files(session_config& config, const load_context& context) {
   }
 }
 
+void note_file_problems(const load_context& context, const layered_rtmp& rtmp) {
+  std::string place;
+  for (const char* key :
+       {"tls/ca_file", "tls/ca_path", "tls/client_cert", "tls/client_key", "sign/type", "sign/key_file"}) {
+    place += rtmp.origin(key) + " ";
+  }
+  if (!context.judged_files.insert(place).second) return;
+  for (const file_problem& problem : find_file_problems(rtmp.draft.config)) {
+    context.note_file_problem(rtmp.origin(problem.key), problem.cause.message);
+  }
+}
+
 void report_link(const load_context& context, layered_rtmp& rtmp) {
   session_config& config = rtmp.draft.config;
   const std::string name = instance_name(config);
@@ -202,9 +214,7 @@ void report_link(const load_context& context, layered_rtmp& rtmp) {
     context.warn(rtmp.origin("tls/insecure"),
                  fmt::format("{} trusts any certificate: whoever is in between can read and change its stream", name));
   }
-  for (const file_problem& problem : find_file_problems(config)) {
-    context.note_file_problem(rtmp.origin(problem.key), problem.cause.message);
-  }
+  note_file_problems(context, rtmp);
 }
 
 result<void> add_session(const load_context& context, layered_rtmp rtmp, const located& place) {
