@@ -133,7 +133,7 @@ result<link_snapshot::progress> netlink_questions::dump(uint16_t type, link_snap
   for (int i = 0; i < max_dump_datagrams; ++i) {
     const auto datagram = receive();
     if (!datagram) return tl::unexpected(datagram.error());
-    const auto added = into.add(*datagram, sequence);
+    auto added = into.add(*datagram, sequence);
     if (!added) return added;
     if (*added == link_snapshot::progress::done) return is_interrupted ? link_snapshot::progress::interrupted : *added;
     is_interrupted = is_interrupted || *added == link_snapshot::progress::interrupted;
