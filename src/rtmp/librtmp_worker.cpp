@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <utility>
 
 #include "util/log.h"
 
@@ -25,7 +26,7 @@ namespace {
 constexpr duration send_timeout = std::chrono::seconds(30);
 constexpr duration receive_reserve = std::chrono::seconds(5);
 
-void log_of_library(int level, const char* format, va_list arguments) {
+[[gnu::format(printf, 2, 0)]] void log_of_library(int level, const char* format, va_list arguments) {
   if (level > RTMP_LOGERROR || !is_logged(log_module::rtmp, log_level::debug)) return;
   std::array<char, 256> text{};
   std::vsnprintf(text.data(), text.size(), format, arguments);
