@@ -1,0 +1,193 @@
+#include <openssl/bio.h>
+
+#include "net/openssl_handles.h"
+#include "unit/net/tls_world.h"
+
+namespace campush::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The server's side by OpenSSL itself, with memory on both ends: it can be told to do what no decent server does.
+class raw_server final : public byte_stream_events {
+ public:
+  raw_server(SSL_CTX* context, std::unique_ptr<byte_stream> stream)
+      : m_ssl(SSL_new(context)), m_stream(std::move(stream)) {
+    SSL_set_bio(m_ssl.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_accept_state(m_ssl.get());
+    m_stream->set_events(this);
+  }
+
+  SSL* ssl() noexcept { return m_ssl.get(); }
+  byte_stream& stream() noexcept { return *m_stream; }
+  void send() {
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(SSL_get_wbio(m_ssl.get()), &bytes);
+    const byte_view waiting(reinterpret_cast<const uint8_t*>(bytes), static_cast<size_t>(size));
+    const io_outcome outcome = m_stream->write_some(&waiting, 1);
+    std::vector<uint8_t> taken(outcome.bytes);
+    BIO_read(SSL_get_wbio(m_ssl.get()), taken.data(), static_cast<int>(taken.size()));
+  }
+  void say(const std::string& text) {
+    SSL_write(m_ssl.get(), text.data(), static_cast<int>(text.size()));
+    send();
+  }
+
+  void on_readable() override {
+    uint8_t bytes[16 * 1024];
+    while (is_reading) {
+      const io_outcome outcome = m_stream->read_some(bytes, sizeof bytes);
+      BIO_write(SSL_get_rbio(m_ssl.get()), bytes, static_cast<int>(outcome.bytes));
+      if (outcome.status != io_status::ok) break;
+    }
+    if (is_silent) return;
+    char plain[16 * 1024];
+    while (const int size = SSL_read(m_ssl.get(), plain, sizeof plain)) {
+      if (size < 0) break;
+      received.append(plain, static_cast<size_t>(size));
+    }
+    send();
+  }
+  void on_writable() override {}
+
+  std::string received;
+  bool is_reading = true, is_silent = false;
+
+ private:
+  const ssl_ptr m_ssl;
+  const std::unique_ptr<byte_stream> m_stream;
+};
+
+class tls_hostile : public tls_world {
+ protected:
+  void begin(int version = TLS1_3_VERSION) {
+    const test_certificate leaf = m_ca.issue(spec("server"));
+    m_context.reset(SSL_CTX_new(TLS_server_method()));
+    SSL_CTX_set_max_proto_version(m_context.get(), version);
+    SSL_CTX_use_certificate_file(m_context.get(), m_folder.write("server.pem", leaf.pem()).c_str(), SSL_FILETYPE_PEM);
+    SSL_CTX_use_PrivateKey_file(m_context.get(), m_folder.write("server.key", leaf.key_pem()).c_str(),
+                                SSL_FILETYPE_PEM);
+    listen_plain([this](auto stream) { m_raw.emplace(m_context.get(), std::move(stream)); });
+    connect();
+    ASSERT_TRUE(m_client.stream) << refusal();
+    m_client.write("hello");
+    run();
+    ASSERT_EQ(m_raw->received, "hello");
+  }
+  bool has_failed() const { return m_client.failure == error_code::tls_failed; }
+
+  ssl_ctx_ptr m_context;
+  std::optional<raw_server> m_raw;
+};
+
+TEST_F(tls_hostile, an_end_without_close_notify_is_a_close) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    m_acceptor.reset();
+    m_client.is_closed = false;
+    begin(version);
+    m_raw->say("the last word");
+    m_raw->stream().shutdown_write();
+    run();
+    EXPECT_EQ(m_client.received, "the last word");
+    EXPECT_TRUE(m_client.is_closed);
+    EXPECT_FALSE(m_client.failure);
+    m_client.received.clear();
+  }
+}
+
+TEST_F(tls_hostile, a_cut_inside_a_record_gives_none_of_it) {
+  begin();
+  SSL_write(m_raw->ssl(), "half a record", 13);
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(SSL_get_wbio(m_raw->ssl()), &bytes);
+  const byte_view half(reinterpret_cast<const uint8_t*>(bytes), static_cast<size_t>(size / 2));
+  m_raw->stream().write_some(&half, 1);
+  m_raw->stream().shutdown_write();
+  run();
+  EXPECT_EQ(m_client.received, "");
+  EXPECT_TRUE(m_client.is_closed);
+}
+
+TEST_F(tls_hostile, a_record_that_was_changed_ends_the_connection) {
+  begin();
+  const std::string forged = std::string("\x17\x03\x03\x00\x20", 5) + std::string(32, 'x');
+  const byte_view view = byte_view::of_text(forged);
+  m_raw->stream().write_some(&view, 1);
+  run();
+  EXPECT_TRUE(has_failed());
+  EXPECT_EQ(m_client.write("x").failure, error_code::tls_failed);
+}
+
+TEST_F(tls_hostile, key_updates_are_followed_until_they_are_too_many) {
+  begin();
+  SSL_key_update(m_raw->ssl(), SSL_KEY_UPDATE_REQUESTED);
+  m_raw->say("with a new key");
+  run();
+  m_client.write("and so are mine");
+  run();
+  EXPECT_EQ(m_client.received, "with a new key");
+  EXPECT_EQ(m_raw->received, "helloand so are mine");
+
+  // Each asks for an answer, which nobody reads.
+  m_raw->is_reading = false;
+  m_raw->is_silent = true;
+  for (int i = 0; i < 400 && !has_failed(); ++i) {
+    for (int k = 0; k < 200; ++k) {
+      SSL_key_update(m_raw->ssl(), SSL_KEY_UPDATE_REQUESTED);
+      SSL_do_handshake(m_raw->ssl());
+    }
+    m_raw->send();
+    run(20ms);
+  }
+  EXPECT_TRUE(has_failed());
+}
+
+TEST_F(tls_hostile, tickets_without_end_are_too_many) {
+  begin();
+  int sent = 0;
+  for (; sent < 100'000 && !has_failed(); sent += 100) {
+    for (int k = 0; k < 100; ++k) {
+      SSL_new_session_ticket(m_raw->ssl());
+      SSL_do_handshake(m_raw->ssl());
+    }
+    m_raw->send();
+    run(20ms);
+  }
+  EXPECT_TRUE(has_failed());
+  EXPECT_GT(sent, 1000);
+}
+
+TEST_F(tls_hostile, much_data_is_never_too_much) {
+  begin();
+  m_client.keep_bytes = false;
+  const std::string text(16'000, 'd');
+  for (int i = 0; i < 500; ++i) {
+    m_raw->say(text);
+    m_raw->say("x");
+    run(20ms);
+  }
+  EXPECT_FALSE(m_client.failure);
+  EXPECT_EQ(m_client.received_bytes, 500U * 16'001);
+}
+
+TEST_F(tls_hostile, a_flood_gives_the_loop_back_in_between) {
+  m_net.send_buffer_bytes = m_net.receive_buffer_bytes = 1024 * 1024;
+  begin();
+  for (int k = 0; k < 12'000; ++k) {
+    SSL_key_update(m_raw->ssl(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(m_raw->ssl());
+  }
+  m_client.stream->set_events(nullptr);
+  m_raw->send();
+  run();
+  uint8_t bytes[100];
+  EXPECT_EQ(m_client.stream->read_some(bytes, sizeof bytes).status, io_status::would_block) << "most is still to come";
+  m_raw->say("behind it all");
+  m_client.stream->set_events(&m_client);
+  run();
+  EXPECT_EQ(m_client.received, "behind it all");
+  EXPECT_GT(m_client.readable_events, 4);
+}
+
+}  // namespace
+}  // namespace campush::test
