@@ -81,7 +81,7 @@ class hevc(sink_case):
     def test_a_server_that_takes_h264_alone_is_not_sent_h265(self):
         server = harness.sink(self)
         agent = self.push_once("yard.h265", "yard.aac", {"urls": [server.url("yard")], "hevc_mode": "h264_only"})
-        agent.until(state="disconnected", reason="denied")
+        agent.until(state="disconnected", reason="codec_refused")
         self.assertEqual(server.events("publish"), [])
 
 
