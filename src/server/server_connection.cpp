@@ -209,6 +209,10 @@ dialogue_verdict server_connection::on_connect(std::string_view app, std::string
   return verdict;
 }
 
+void server_connection::on_properties_refused() {
+  ++m_owner.m_totals.connects_refused;
+}
+
 dialogue_verdict server_connection::answer_connect(std::string_view app) {
   if (m_faults.deny_connect) return {false, "NetConnection.Connect.Rejected", "Connection rejected.", true};
   server_auth::verdict proof = m_owner.m_auth.check(app);

@@ -29,6 +29,7 @@ class server_connection final : public byte_stream_events, public server_dialogu
   void on_readable() override;
   void on_writable() override;
   dialogue_verdict on_connect(std::string_view app, std::string_view tc_url) override;
+  void on_properties_refused() override;
   dialogue_verdict on_publish(std::string_view app, std::string_view stream_key) override;
   void on_media(const rtmp_message& message) override;
   void on_unpublish() override;

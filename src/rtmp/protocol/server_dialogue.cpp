@@ -190,6 +190,7 @@ void server_dialogue::state::on_connect(const rtmp_message&, const arguments& va
   app = values[2].text("app");
   offer = read_offer(values[2]);
   if (options.claims.refuses_properties && offer.any()) {
+    events.on_properties_refused();
     return refuse_connect(values, {false, "NetConnection.Connect.Failed", "Connect failed.", true});
   }
   const dialogue_verdict verdict = events.on_connect(app, values[2].text("tcUrl"));

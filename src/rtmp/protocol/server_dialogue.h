@@ -36,6 +36,8 @@ class server_dialogue_handler {
  public:
   virtual ~server_dialogue_handler() = default;
   virtual dialogue_verdict on_connect(std::string_view app, std::string_view tc_url) = 0;
+  /// In place of on_connect(): the dialogue itself refuses this connect for its Enhanced properties.
+  virtual void on_properties_refused() {}
   virtual dialogue_verdict on_publish(std::string_view app, std::string_view stream_key) = 0;
   /// Audio, video and data messages of the published stream, in wire order.
   virtual void on_media(const rtmp_message& message) = 0;

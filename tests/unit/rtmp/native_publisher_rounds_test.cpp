@@ -52,6 +52,7 @@ TEST(native_publisher_rounds, connects_once_more_without_properties_that_the_ser
   bench.world.run_for(milliseconds(500));
   EXPECT_TRUE(bench.heard.is_published) << bench.heard.text;
   EXPECT_EQ(bench.server.totals().connections_accepted, 2u);
+  EXPECT_EQ(bench.server.totals().connects_refused, 1u);
   EXPECT_FALSE(bench.server.streams().front().offer.any());
   ASSERT_EQ(bench.heard.answers.size(), 1u);
   EXPECT_TRUE(bench.heard.answers[0].refuses_properties);
