@@ -188,6 +188,7 @@ class session final : public tag_sink, private session_link_events {
   bool is_gop_usable() const noexcept;
   void start_from_gop();
   void start_feed(const flv_tag& first, time_point now);
+  void begin_grace(time_point now);
   void flush();
   void check_drained();
   void count_missed(const flv_tag& tag) noexcept;

@@ -83,9 +83,15 @@ void session::on_start_tag(const stream_headers& headers) {
 }
 
 void session::start_feed(const flv_tag& first, time_point now) {
-  const duration grace = std::max<duration>(least_grace, 10 * std::chrono::microseconds(m_sampler.rtt_us()));
-  m_feed.start(first.dts, now, grace);
+  m_feed.start(first.dts, now, least_grace);
   m_fed_at = now;
+  begin_grace(now);
+}
+
+/// Once when the first tag waits, and again when the server takes media: only then the way is known.
+void session::begin_grace(time_point now) {
+  const duration grace = std::max<duration>(least_grace, 10 * std::chrono::microseconds(m_sampler.rtt_us()));
+  m_feed.queue().begin(now, grace);
   m_bitrate.begin(now, grace);
 }
 

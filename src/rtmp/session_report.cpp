@@ -24,6 +24,7 @@ void session::describe_connection() {
   m_connected_at = now;
   m_samples = 0;
   m_sampler.begin(now, m_main->output().sample());
+  if (m_feed.is_started()) begin_grace(now);
   m_sample_timer->arm_after(session_sampler::period);
   remember_path();
   m_status.security = m_main->output().security();

@@ -173,6 +173,19 @@ TEST(adaptive_bitrate, a_round_trip_of_600_ms_without_congestion_costs_nothing) 
   EXPECT_EQ(server.missing_references(), 0u);
 }
 
+TEST(adaptive_bitrate, the_grace_of_a_long_way_begins_when_the_server_takes_media) {
+  adaptive_site site;
+  linked_server& server = site.add("a", 3200, milliseconds(300));
+  site.camera.start();
+  ASSERT_TRUE(site.world.run_until_true([&site] { return site.status().connects == 1; }, seconds(10)));
+  // As slow start would: less than the encoder makes, nearly to the end of ten round trips.
+  site.run(milliseconds(4900));
+  server.set_link(20'000);
+  site.run(seconds(20));
+  EXPECT_EQ(site.drops(), 0u);
+  EXPECT_EQ(site.camera.kbps(), 4000u);
+}
+
 TEST(adaptive_bitrate, the_slower_of_two_sessions_decides_until_it_is_gone) {
   adaptive_site site;
   site.add("a", 8000);
