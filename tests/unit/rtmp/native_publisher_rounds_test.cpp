@@ -223,6 +223,19 @@ TEST(native_publisher_rounds, reports_reconnect_requests_and_goes_on) {
   EXPECT_EQ(bench.server.live_streams(), 1u);
 }
 
+TEST(native_publisher_rounds, hears_the_server_ask_after_a_while) {
+  publisher_bench bench;
+  rtmp_server_faults faults;
+  faults.reconnect_after = seconds(2);
+  faults.reconnect_to = "/elsewhere";
+  bench.server.set_faults(faults);
+  bench.publish();
+  bench.world.run_for(milliseconds(1700));
+  EXPECT_TRUE(bench.heard.reconnect_requests.empty());
+  bench.world.run_for(milliseconds(300));
+  EXPECT_EQ(bench.heard.reconnect_requests, std::vector<std::string>{"/elsewhere"});
+}
+
 TEST(native_publisher_rounds, knows_both_ends_of_its_connection) {
   publisher_bench bench;
   bench.make();
