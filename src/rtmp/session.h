@@ -40,6 +40,8 @@ class session_surroundings {
   /// Asks the stream's encoder for H.264 on behalf of `asker`, until release_h264() of the last one that asked.
   /// Errors: busy (another destination holds H.265, or not now), unsupported (it cannot, or there is no encoder).
   [[nodiscard]] virtual result<void> ask_for_h264(const session& asker) = 0;
+  /// Where the encoder gives H.264 because another destination asked: from here on for `asker` too.
+  virtual bool join_h264(const session& asker) = 0;
   virtual void release_h264(const session& asker) noexcept = 0;
 
  protected:
@@ -158,6 +160,7 @@ class session final : public tag_sink, private session_link_events {
   bool ask_encoder(std::string_view server);
   bool is_refused_by(const session_link& link) const noexcept;
   void on_codec_refused(session_link& link);
+  bool join_others(std::string_view server);
   bool await_h264(std::string_view server);
   std::string codec_remedy() const;
   void use_stream(media_stream& next);

@@ -75,7 +75,7 @@ bool session::prepare_codec(const link_route& route) {
   const bool is_refused = is_h265(m_own_stream->headers()) && m_plan.form == hevc_form::refused;
   if (!is_refused) {
     m_awaits_h264 = false;
-    if (!m_has_asked_encoder) note_codec("", false);
+    if (!m_has_asked_encoder && !join_others(route.url.masked())) note_codec("", false);
     if (m_stream != m_own_stream) use_stream(*m_own_stream);
   } else if (!take_other_stream(route.url.masked())) {
     if (await_h264(route.url.masked())) return false;
@@ -114,6 +114,14 @@ bool session::ask_encoder(std::string_view server) {
   m_has_asked_encoder = m_awaits_h264 = true;
   note_codec(fmt::format("the encoder was asked for H.264: no H.265 at {}", server), true);
   return true;
+}
+
+/// Where the encoder gives H.264 for another destination already: it must go on when that one leaves.
+bool session::join_others(std::string_view server) {
+  if (m_config.fallback.what != hevc_fallback::kind::encoder || m_plan.form != hevc_form::refused) return false;
+  m_has_asked_encoder = m_surroundings != nullptr && m_surroundings->join_h264(*this);
+  if (m_has_asked_encoder) note_codec(fmt::format("the encoder gives H.264: no H.265 at {}", server), true);
+  return m_has_asked_encoder;
 }
 
 /// Out of the attempt or connection, until the stream's first H.264 keyframe.

@@ -82,10 +82,16 @@ result<void> session_manager::ask_for_h264(const session& asker) {
   return {};
 }
 
+bool session_manager::join_h264(const session& asker) {
+  if (m_needs_h264.empty()) return false;
+  m_needs_h264.push_back(&asker);
+  return true;
+}
+
 void session_manager::release_h264(const session& asker) noexcept {
-  const auto found = std::find(m_needs_h264.begin(), m_needs_h264.end(), &asker);
-  if (found == m_needs_h264.end()) return;
-  m_needs_h264.erase(found);
+  const auto gone = std::remove(m_needs_h264.begin(), m_needs_h264.end(), &asker);
+  if (gone == m_needs_h264.end()) return;
+  m_needs_h264.erase(gone, m_needs_h264.end());
   if (m_needs_h264.empty() && m_control) m_control->set_codec(codec_id::h265);
 }
 

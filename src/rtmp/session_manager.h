@@ -52,6 +52,7 @@ class session_manager final : private session_surroundings {
 
   media_stream* find_stream(uint32_t stream_id) override;
   result<void> ask_for_h264(const session& asker) override;
+  bool join_h264(const session& asker) override;
   void release_h264(const session& asker) noexcept override;
 
   entry* find_entry(const std::string& destination) noexcept;

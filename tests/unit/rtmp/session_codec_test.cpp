@@ -84,6 +84,7 @@ TEST(session_codec, who_refuses_properties_is_not_asked_again) {
   ASSERT_EQ(bench.attempts(), 2u);
   EXPECT_FALSE(bench.last().target.enhanced.any());
   EXPECT_EQ(codec_bench::pictures(bench.last()), "h265 enhanced");
+  ASSERT_TRUE(bench.known("a").has_value());
   EXPECT_TRUE(bench.known("a")->refuses_properties) << "its silence to no question changes nothing";
 }
 
@@ -99,6 +100,18 @@ TEST(session_codec, without_a_fallback_a_refusal_waits_as_denied_and_asks_again)
   bench.run(minutes(5));
   EXPECT_EQ(status->read().state, session_state::connected) << "the server was updated";
   EXPECT_EQ(codec_bench::pictures(bench.last()), "h265 enhanced");
+}
+
+TEST(session_codec, a_server_that_has_no_list_any_more_is_believed) {
+  codec_bench bench;
+  bench.list_codecs("a", false);
+  const auto status = bench.create(codec_bench::config_for("a"));
+  bench.start();
+  bench.server("a").answer = server_capabilities{};
+  bench.run(minutes(5));
+  EXPECT_EQ(status->read().state, session_state::connected);
+  EXPECT_EQ(codec_bench::pictures(bench.last()), "h265 enhanced");
+  EXPECT_FALSE(bench.known("a").has_value());
 }
 
 TEST(session_codec, a_refusal_by_all_ends_when_the_stream_becomes_h264) {
@@ -190,6 +203,10 @@ TEST(session_codec, two_destinations_that_refuse_h265_share_the_switched_encoder
   bench.run(seconds(3));
   EXPECT_EQ(first->read().state, session_state::connected) << "it need not wait out its five minutes";
   EXPECT_EQ(second->read().state, session_state::connected);
+  const std::string asked = bench.main_camera.codecs_asked();
+  ASSERT_TRUE(bench.subject.destroy("b").has_value());
+  bench.run(seconds(2));
+  EXPECT_EQ(bench.main_camera.codecs_asked(), asked) << "the other one still needs it";
 }
 
 TEST(session_codec, the_encoder_goes_back_to_h265_when_nobody_needs_h264_any_more) {

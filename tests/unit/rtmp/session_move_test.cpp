@@ -191,9 +191,30 @@ TEST(session_reconnect_request, three_in_a_row_until_publishing_was_stable) {
   EXPECT_EQ(bench.status().redirects, 3u);
   EXPECT_EQ(bench.state(), session_state::connected);
   bench.run(seconds(35));
-  bench.servers.request_reconnect("p", "");
+  for (int i = 0; i < 5; ++i) {
+    bench.servers.request_reconnect("p", "");
+    bench.run(seconds(4));
+  }
+  EXPECT_EQ(bench.attempts(), 7u) << "and three more from there";
+}
+
+TEST(session_reconnect_request, a_new_connection_that_waits_for_its_keyframe_takes_over_when_the_old_one_dies) {
+  session_bench bench(on_demand());
+  bench.start();
+  bench.run(seconds(2));
+  bench.servers.request_reconnect("p", "rtmp://q/live");
+  const auto is_published = [&bench] { return bench.attempts() == 2 && bench.last().is_published; };
+  ASSERT_TRUE(bench.world.run_until_true(is_published, seconds(1)));
+  ASSERT_TRUE(bench.last().sent.empty());
+  bench.camera.mute_video(true);
+  bench.servers.kill("p");
+  bench.run(milliseconds(10));
+  bench.camera.mute_video(false);
   bench.run(seconds(4));
-  EXPECT_EQ(bench.attempts(), 5u);
+  EXPECT_EQ(bench.hosts(), "p q");
+  EXPECT_EQ(bench.state(), session_state::connected);
+  EXPECT_EQ(bench.last().order().substr(0, 3), "MVk");
+  EXPECT_EQ(bench.status().connects, 2u);
 }
 
 TEST(session_reconnect_request, the_new_connection_is_waited_for_when_the_old_server_goes_first) {
