@@ -24,7 +24,7 @@ constexpr uint32_t raise_percent = 8;
 constexpr duration blamed_for = seconds(15);
 constexpr duration least_hold = seconds(10), longest_hold = seconds(60);
 /// A line that shows no sign of being full is tried again after this: it may have recovered, and shall be full again in a minute.
-constexpr duration hold_of_wide_open = seconds(15);
+constexpr duration hold_of_wide_open = seconds(10);
 constexpr duration wide_open_delay = milliseconds(50);
 constexpr uint32_t hurt_percent = 95;
 constexpr duration shortest_for = seconds(30);
@@ -207,7 +207,9 @@ void bitrate_controller::raise(time_point now, uint32_t asked_kbps) noexcept {
   if (now - m_clean_since < raise_every || now - m_changed_at < raise_every || m_target >= m_ceiling) return;
   // While another session holds the encoder lower, nothing is known of the rates above.
   if (asked_kbps > 0 && uint64_t{asked_kbps} * 104 < uint64_t{m_target} * 100) return;
-  const uint32_t next = std::min(m_ceiling, m_target + std::max(1u, m_configured * raise_percent / 100));
+  const uint32_t step = std::max(1u, m_configured * raise_percent / 100);
+  // Half a step is not worth another wait.
+  const uint32_t next = m_ceiling - m_target <= step + step / 2 ? m_ceiling : m_target + step;
   if (m_hurt_kbps > 0 && m_target >= m_hurt_kbps) m_hurt_kbps = m_hurts = 0;
   const bool is_feared = m_hurt_kbps > 0 && uint64_t{next} * 100 >= uint64_t{m_hurt_kbps} * hurt_percent;
   const bool may_try = now >= m_hurt_until || (now - m_hurt_at >= hold_of_wide_open && is_wide_open(now));

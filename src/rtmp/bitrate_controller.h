@@ -29,7 +29,7 @@ struct bitrate_bounds {
 ///   acknowledged than the encoder made (a buffer on the way fills), or for one window if the queue dropped pictures, too. Then 85 % of what was
 ///   delivered, less where that does not help, never under the floor. Clean: at most half of that delay, what the round trip is over
 ///   its shortest counted too. After every 5 s of clean 8 % of the ceiling are added. A raise that is followed by congestion within 15 s
-///   is remembered: its rate is tried again after 10, 20, 40, then 60 s; after 15 s where not even keyframes wait, so that a link that
+///   is remembered: its rate is tried again after 10, 20, 40, then 60 s; after 10 s where not even keyframes wait, so that a link that
 ///   recovered is full again within a minute. An encoder that makes more than it was asked for is noticed,
 ///   and asked for no less than 85 % of what is delivered.
 /// Units: kbit/s of video; the sound is subtracted from what was delivered.
