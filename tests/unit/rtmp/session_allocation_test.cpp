@@ -125,6 +125,8 @@ struct steady_bench {
       session_config config;
       config.destination = "d" + std::to_string(i);
       config.urls = {url_entry("rtmp://10.0.0." + std::to_string(i + 1) + "/live/x")};
+      config.adaptive_bitrate.enabled = true;
+      config.encoder_kbps = 4000;
       published.push_back(std::make_shared<snapshot<session_status>>());
       EXPECT_TRUE(sessions.create(config, published.back()).has_value());
     }
