@@ -32,7 +32,8 @@ void session::remember_path() {
   const endpoint local = m_main->output().local();
   m_peer = m_main->output().remote();
   m_status.local_address = local.port != 0 ? local.to_string() : "";
-  m_status.remote_address = m_peer.port != 0 ? m_peer.to_string() : "";
+  const bool is_secret = m_main->route().url.is_host_secret();
+  m_status.remote_address = m_peer.port == 0 ? "" : is_secret ? "***" : m_peer.to_string();
   m_has_new_path = false;
   m_path.reset();
   if (m_services.links == nullptr || m_peer.port == 0) return;

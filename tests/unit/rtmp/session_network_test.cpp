@@ -61,6 +61,19 @@ TEST(session_link, a_bind_address_that_is_none_is_told) {
   EXPECT_NE(bench.status().last_error.view().find("bind_address"), std::string_view::npos);
 }
 
+TEST(session_link, an_address_that_a_secret_leads_to_is_not_shown) {
+  ::setenv("CAMPUSH_TEST_HOST", "hidden.example", 1);
+  session_bench bench;
+  bench.config.urls = {url_entry("rtmp://{env:CAMPUSH_TEST_HOST}/live/k")};
+  bench.server("hidden.example").local = address("10.0.0.7", 40001);
+  bench.server("hidden.example").remote = address("192.0.2.1", 1935);
+  bench.start();
+  ::unsetenv("CAMPUSH_TEST_HOST");
+  ASSERT_EQ(bench.state(), session_state::connected);
+  EXPECT_STREQ(bench.status().remote_address.c_str(), "***");
+  EXPECT_STREQ(bench.status().local_address.c_str(), "10.0.0.7:40001");
+}
+
 TEST(session_link, the_url_is_signed_anew_at_each_attempt_and_shown_without) {
   const std::string path = ::testing::TempDir() + "campush_sign_key";
   std::ofstream(path) << "secretsecret\n";
