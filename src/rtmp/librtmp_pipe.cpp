@@ -108,7 +108,9 @@ result<void> librtmp_pipe::start() {
   m_transport->set_events(this);
   if (m_tunnel) {
     m_tunnel->start();
-    pump();
+    // The first write may fail, and nothing is told from inside a call.
+    m_is_blocked = true;
+    m_transport->request_writable();
   }
   return {};
 }
@@ -138,6 +140,14 @@ void librtmp_pipe::send(librtmp_packet packet) {
   const byte_view payload = byte_view(packet.storage).subview(librtmp_packet::headroom);
   m_given += chunked_message(packet.header, {}, payload, m_options.worker.chunk_size).wire_bytes();
   m_worker->push(std::move(packet));
+}
+
+void librtmp_pipe::send_word(librtmp_packet packet) {
+  const uint64_t begin = m_given;
+  send(std::move(packet));
+  const auto bytes = static_cast<size_t>(m_given - begin);
+  m_words.push_back({m_given, bytes});
+  m_word_bytes += bytes;
 }
 
 stream_counters librtmp_pipe::sample() const {
@@ -191,6 +201,7 @@ void librtmp_pipe::advance(size_t moved) noexcept {
     m_moved += moved;
   }
   m_moved = std::min(m_given, m_moved);
+  for (; !m_words.empty() && m_words.front().end <= m_moved; m_words.pop_front()) m_word_bytes -= m_words.front().bytes;
 }
 
 void librtmp_pipe::pump() {

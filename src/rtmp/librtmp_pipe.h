@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -98,6 +99,10 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
   void close(bool sends_fin) noexcept;
 
   void send(librtmp_packet packet);
+  /// A word of the dialogue, which waits for no space: as send(), and counted while it is in flight.
+  void send_word(librtmp_packet packet);
+  /// Wire bytes of what send_word() took and the transport has not.
+  size_t words_in_flight() const noexcept { return m_word_bytes; }
   bool can_send() const noexcept { return m_is_open && !m_is_closed && in_flight() < max_in_flight; }
   /// Asks for on_pipe_space().
   void request_space() noexcept { m_wants_space = true; }
@@ -152,6 +157,13 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
   size_t m_outgoing_begin = 0, m_outgoing_end = 0;
   uint64_t m_given = 0, m_moved = 0;
   uint64_t m_into_tunnel = 0;
+
+  struct word {
+    uint64_t end = 0;  ///< as m_given was behind it
+    size_t bytes = 0;
+  };
+  std::deque<word> m_words;
+  size_t m_word_bytes = 0;
 
   std::vector<uint8_t> m_incoming;
   std::vector<uint8_t> m_early;  ///< behind the handshake, before librtmp has seen it whole

@@ -13,6 +13,9 @@ namespace {
 /// For what our own dialogue says: commands with keys of any length it accepts.
 constexpr chunk_limits own_limits = {1 << 20, 16 * 1024 * 1024, 16, 1 << 20, false};
 
+/// As many as client_dialogue keeps for a server that does not read.
+constexpr size_t max_words_in_flight = 64 * 1024;
+
 connect_phase phase_of(connect_stage reached) noexcept {
   switch (reached) {
     case connect_stage::resolve: return connect_phase::resolve;
@@ -155,12 +158,16 @@ void librtmp_publisher::flush_dialogue() {
   // What the dialogue says is ours: it cannot be a violation.
   static_cast<void>(m_own_words.feed(words, *this));
   m_dialogue->consume_output(words.size());
+  // The dialogue's own limit is for what waits in it, and here nothing does.
+  if (m_pipe->words_in_flight() > max_words_in_flight) {
+    fail(disconnect_reason::protocol_violation, "the server asks more than it reads");
+  }
 }
 
 result<void> librtmp_publisher::on_message(const rtmp_message& message) {
   // The worker has announced it behind the handshake.
   if (message.header.type == message_type::set_chunk_size) return {};
-  m_pipe->send(librtmp_packet::make(message.header, {}, message.payload));
+  m_pipe->send_word(librtmp_packet::make(message.header, {}, message.payload));
   return {};
 }
 
