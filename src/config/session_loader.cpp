@@ -160,6 +160,14 @@ constexpr needed_key needed_keys[] = {
      [](const session_config& c) { return !c.sign.key_file.empty(); }},
 };
 
+/// The interface that a zone names may come later.
+bool is_bindable(std::string_view address) {
+  const size_t percent = address.find('%');
+  const auto parsed = parse_endpoint(address.substr(0, percent), 0);
+  if (!parsed || percent == std::string_view::npos) return parsed.has_value();
+  return parsed->address_family == endpoint::family::ipv6 && percent + 1 < address.size();
+}
+
 result<void> check_link(const load_context& context, const layered_rtmp& rtmp) {
   const session_config& config = rtmp.draft.config;
   for (const needed_key& entry : needed_keys) {
@@ -173,9 +181,8 @@ result<void> check_link(const load_context& context, const layered_rtmp& rtmp) {
         fmt::format("found a text of {} bytes, allowed: a SHA-256 in base64 (44 characters) or hex (64 digits)",
                     pin.size()));
   }
-  // Without the zone: its interface may come later.
   const std::string& bound = config.bind_address;
-  if (!bound.empty() && !parse_endpoint(std::string_view(bound).substr(0, bound.find('%')), 0)) {
+  if (!bound.empty() && !is_bindable(bound)) {
     return context.refuse(rtmp.origin("bind_address"),
                           fmt::format("found \"{}\", allowed: a numeric IPv4 or IPv6 address", printable(bound)));
   }
