@@ -40,22 +40,6 @@ std::string name_service_kind(const watched_resolver::seen* seen, disconnect_rea
   return seen->took >= silent_name_service ? "name_service_silent" : "name_service_failed";
 }
 
-publish_target target_of(const session_config& session, const stream_url& url, bool needs_hevc) {
-  publish_target target;
-  target.url = url;
-  target.backend = session.backend;
-  target.chunk_size = session.chunk_size;
-  target.resolve_timeout = session.timeouts.resolve;
-  target.tcp_timeout = session.timeouts.tcp;
-  target.handshake_timeout = session.timeouts.handshake;
-  target.handshake_seed = std::random_device{}();
-  target.tls = session.tls;
-  if (const auto bound = parse_endpoint(session.bind_address, 0)) target.link.bind_address = *bound;
-  target.link.bind_interface = session.bind_interface;
-  target.enhanced = {needs_hevc && plan_hevc(session.hevc, hevc_knowledge::silent).asks, true};
-  return target;
-}
-
 /// What the answer to connect means for an H.265 stream.
 std::string hevc_text(hevc_mode mode, const server_capabilities& answer) {
   if (mode == hevc_mode::h264_only) return "no H.265 is sent here (hevc_mode)";
@@ -104,7 +88,11 @@ void url_probe::start() {
 
 void url_probe::connect() {
   if (m_publisher) m_retired.push_back(std::move(m_publisher));
-  m_publisher = m_publishers.make(target_of(m_request.session, *m_url, m_request.needs_hevc), *this);
+  auto target = make_target(m_request.session, *m_url, std::random_device{}());
+  if (!target) return fail(check_step::tcp, "bind_failed", target.error().message);
+  const bool asks = m_request.needs_hevc && plan_hevc(m_request.session.hevc, hevc_knowledge::silent).asks;
+  target->enhanced = {asks, true};
+  m_publisher = m_publishers.make(*target, *this);
   // A publisher reports what follows the first phase.
   open(check_step::dns);
   m_publisher->start();

@@ -76,20 +76,9 @@ result<void> session::fill_target(publish_target& target, const link_route& rout
   result<stream_url> url = sign_url(route.url, m_config.sign, m_loop.time().wall_now(),
                                     fmt::format("{:016x}{:016x}", seed, stable_hash(fmt::format("{}", seed))));
   if (!url) return tl::unexpected<error>(std::move(url.error()));
-  target.url = std::move(*url);
-  target.backend = m_config.backend;
-  target.chunk_size = m_config.chunk_size;
-  target.resolve_timeout = m_config.timeouts.resolve;
-  target.tcp_timeout = m_config.timeouts.tcp;
-  target.handshake_timeout = m_config.timeouts.handshake;
-  target.handshake_seed = seed;
-  target.tls = m_config.tls;
-  target.link.bind_interface = m_config.bind_interface;
-  if (!m_config.bind_address.empty()) {
-    result<endpoint> address = parse_endpoint(m_config.bind_address, 0);
-    if (!address) return tl::unexpected<error>(wrap(std::move(address.error()), "bind_address"));
-    target.link.bind_address = *address;
-  }
+  result<publish_target> made = make_target(m_config, std::move(*url), seed);
+  if (!made) return tl::unexpected<error>(std::move(made.error()));
+  target = std::move(*made);
   const hevc_knowledge known = known_of(route.url);
   target.enhanced.reconnect = known != hevc_knowledge::refuses_properties;
   target.enhanced.hevc = has_h265() && plan_hevc(m_config.hevc, known).asks;

@@ -43,6 +43,25 @@ result<stream_url> expand_url(const url_entry& entry, const url_template::variab
   return url;
 }
 
+result<publish_target> make_target(const session_config& config, stream_url url, uint64_t handshake_seed) {
+  publish_target target;
+  target.url = std::move(url);
+  target.backend = config.backend;
+  target.chunk_size = config.chunk_size;
+  target.resolve_timeout = config.timeouts.resolve;
+  target.tcp_timeout = config.timeouts.tcp;
+  target.handshake_timeout = config.timeouts.handshake;
+  target.handshake_seed = handshake_seed;
+  target.tls = config.tls;
+  target.link.bind_interface = config.bind_interface;
+  if (!config.bind_address.empty()) {
+    result<endpoint> address = parse_endpoint(config.bind_address, 0);
+    if (!address) return tl::unexpected<error>(wrap(std::move(address.error()), "bind_address"));
+    target.link.bind_address = *address;
+  }
+  return target;
+}
+
 uint64_t stable_hash(std::string_view text) noexcept {
   // FNV-1a, then splitmix64's last step: short texts that differ in one letter must differ everywhere.
   uint64_t bits = 0xcbf29ce484222325u;

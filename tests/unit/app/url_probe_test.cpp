@@ -302,6 +302,16 @@ TEST(url_probe, pushes_as_the_session_would) {
   EXPECT_EQ(target.chunk_size, 4096u);
 }
 
+TEST(url_probe, refuses_a_bind_address_that_is_none_as_the_session_does) {
+  probe_world world;
+  world.session.bind_address = "fe80::1%nonexistent0";
+  const url_report report = world.walk();
+  EXPECT_TRUE(world.targets.empty());
+  EXPECT_EQ(outcomes(report), "sfsssss");
+  EXPECT_EQ(report.at(check_step::tcp).kind, "bind_failed");
+  EXPECT_NE(report.at(check_step::tcp).detail.find("bind_address: no such interface"), std::string::npos);
+}
+
 TEST(connection_watch, tells_which_address_was_reached_and_which_not) {
   simulation time;
   simulated_loop loop(time);
