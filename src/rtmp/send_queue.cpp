@@ -65,17 +65,22 @@ void send_queue::reset(const queue_limits& limits, video_dialect dialect) noexce
   m_dropped = {};
 }
 
-bool send_queue::push(const tag_ptr& tag, time_point now) {
+bool send_queue::push(const tag_ptr& tag, time_point now, bool refers_past_keyframe) {
   if (!m_has_time_levels && now >= m_grace_until) m_has_time_levels = true;
   settle();
   const bool is_frame = tag->kind == tag_kind::video || tag->kind == tag_kind::audio;
   const frame_kind kind = kind_of(*tag);
+  if (refers_past_keyframe && m_starts_at_keyframe) {
+    count_leading_drop(*tag, drop_reason::broken_reference);
+    return false;
+  }
   if (const auto why = is_frame ? reason_to_refuse(kind) : std::nullopt) {
     count_drop(*tag, *why);
     return false;
   }
   if (is_frame && kind == frame_kind::key) take_keyframe();
-  append(tag, kind, is_frame);
+  const time_point time = is_frame || m_size == 0 ? tag->dts : slot(m_size - 1).time;
+  append({tag, time, static_cast<uint32_t>(tag->payload_bytes(m_dialect)), kind, is_frame, refers_past_keyframe});
   settle();
   return true;
 }
@@ -94,6 +99,7 @@ std::optional<drop_reason> send_queue::reason_to_refuse(frame_kind kind) const n
 /// the beginning of each GOP and never the rest.
 void send_queue::take_keyframe() noexcept {
   m_passes_gop = m_waits_for_keyframe && m_level == queue_level::warning;
+  m_starts_at_keyframe = m_waits_for_keyframe;
   m_waits_for_keyframe = false;
   m_wants_keyframe = false;
 }
@@ -107,12 +113,10 @@ bool send_queue::is_over_warning() const noexcept {
   return m_bytes >= warning_bytes() || (m_has_time_levels && queue_delay() >= m_limits.warning_time);
 }
 
-void send_queue::append(const tag_ptr& tag, frame_kind kind, bool is_frame) {
+void send_queue::append(entry added) {
   if (m_size == m_slots.size()) grow();
-  const auto bytes = static_cast<uint32_t>(tag->payload_bytes(m_dialect));
-  const time_point time = is_frame || m_size == 0 ? tag->dts : slot(m_size - 1).time;
-  slot(m_size) = {tag, time, bytes, kind, is_frame};
-  m_bytes += bytes;
+  m_bytes += added.bytes;
+  slot(m_size) = std::move(added);
   count_in(m_size++);
 }
 
@@ -208,7 +212,12 @@ bool send_queue::flush() noexcept {
   if (m_has_keyframe) {
     if (m_frames_before_keyframe == 0) return false;
     size_t left = m_frames_before_keyframe;
-    remove_if(drop_reason::flush, [&left](const entry&) { return left > 0 && left-- > 0; });
+    m_starts_at_keyframe = true;
+    remove_if(drop_reason::flush, [&left](const entry& e) {
+      if (left == 0) return e.refers_past_keyframe;
+      --left;
+      return true;
+    });
     return true;
   }
   const time_point keep_from = slot(m_size - 1).time - m_limits.warning_time / 2;

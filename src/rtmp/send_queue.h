@@ -50,7 +50,7 @@ struct drop_counters {
 /// out, told what the kernel still holds.
 /// Shape: push() in dts order; front()/pop() give tags to the publisher, which holds its own reference to a tag it began. Whole
 ///   pictures are dropped, never headers. After a dropped reference no picture passes until a keyframe; a queue that begins empty starts
-///   with one, too. See DESIGN 5.
+///   with one, too. Behind a keyframe whose forerunners were dropped, then or later, no picture passes that refers to them. See DESIGN 5.
 /// Units: bytes count payload; queued time is the dts span of the queue plus `kernel_unsent` at the rate of the last second.
 /// Thread: loop-thread. No allocation once its storage has grown to what the limits admit. push() costs O(1) on average: a sweep
 ///   through the queue follows only a change of level or a flush, and removes what it came for.
@@ -66,8 +66,9 @@ class send_queue {
   /// As if made anew; the storage stays. For the next session that uses it.
   void reset(const queue_limits& limits, video_dialect dialect) noexcept;
 
-  /// False when the tag was refused (dropped and counted). Critical is entered by bytes only: ask level().
-  bool push(const tag_ptr& tag, time_point now);
+  /// False when the tag was refused (dropped and counted). Critical is entered by bytes only: ask level(). `refers_past_keyframe`: a
+  /// leading picture (RASL) that needs what was before the newest keyframe, and that no trailing picture needs.
+  bool push(const tag_ptr& tag, time_point now, bool refers_past_keyframe = false);
   const tag_ptr* front() const noexcept { return at(0); }
   const tag_ptr* at(size_t index) const noexcept { return index < m_size ? &slot(index).tag : nullptr; }
   /// Never drops others: what write() took can be popped one after the other.
@@ -98,6 +99,7 @@ class send_queue {
     uint32_t bytes = 0;
     frame_kind kind = frame_kind::audio;
     bool is_frame = false;  ///< no header, no metadata
+    bool refers_past_keyframe = false;
   };
   entry& slot(size_t index) noexcept { return m_slots[(m_head + index) & (m_slots.size() - 1)]; }
   const entry& slot(size_t index) const noexcept { return m_slots[(m_head + index) & (m_slots.size() - 1)]; }
@@ -107,7 +109,7 @@ class send_queue {
   bool is_over_warning() const noexcept;
   void take_keyframe() noexcept;
   void count_in(size_t index) noexcept;
-  void append(const tag_ptr& tag, frame_kind kind, bool is_frame);
+  void append(entry added);
   void grow();
   void settle() noexcept;
   queue_level measure() const noexcept;
@@ -135,7 +137,8 @@ class send_queue {
   // The policy.
   queue_level m_level = queue_level::normal;
   bool m_waits_for_keyframe = true;
-  bool m_passes_gop = false;  ///< a GOP after a drop at `warning` passes whole
+  bool m_passes_gop = false;          ///< a GOP after a drop at `warning` passes whole
+  bool m_starts_at_keyframe = false;  ///< of what was before the newest keyframe something was dropped
   bool m_wants_keyframe = false;
   bool m_has_time_levels = true;
   time_point m_drains_from{}, m_grace_until{};

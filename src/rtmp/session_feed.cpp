@@ -53,7 +53,7 @@ void session_feed::stop() noexcept {
   m_queue.clear();
   m_known.clear();
   m_sent = {};
-  m_is_started = m_skips_leading = false;
+  m_is_started = m_may_lead = m_is_after_splice = false;
 }
 
 session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_ptr<const stream_headers>& headers,
@@ -72,22 +72,24 @@ session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_p
     m_queue.count_drop(*tag, drop_reason::broken_reference);
     return verdict::dropped;
   }
-  if (is_without_reference(*tag)) {
+  const bool is_leading = refers_past_keyframe(*tag);
+  if (is_leading && m_is_after_splice) {
     m_queue.count_leading_drop(*tag, drop_reason::broken_reference);
     return verdict::dropped;
   }
-  return m_queue.push(tag, now) ? verdict::queued : verdict::dropped;
+  return m_queue.push(tag, now, is_leading) ? verdict::queued : verdict::dropped;
 }
 
-bool session_feed::is_without_reference(const flv_tag& tag) noexcept {
+bool session_feed::refers_past_keyframe(const flv_tag& tag) noexcept {
   if (tag.kind != tag_kind::video || tag.codec != codec_id::h265) return false;
-  if (!tag.is_keyframe && !m_skips_leading) return false;
+  if (!tag.is_keyframe && !m_may_lead) return false;
   const uint8_t type = picture_type(tag.body);
   if (tag.is_keyframe) {
-    m_skips_leading = type < h265_nal::idr_w_radl || (type == h265_nal::cra && m_queue.is_waiting_for_keyframe());
+    m_is_after_splice = type < h265_nal::idr_w_radl;
+    m_may_lead = m_is_after_splice || type == h265_nal::cra;
     return false;
   }
-  m_skips_leading = is_h265_leading(type);
+  m_may_lead = is_h265_leading(type);
   return type == rasl_n || type == h265_nal::rasl_r;
 }
 

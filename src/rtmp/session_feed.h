@@ -62,7 +62,7 @@ class session_feed {
   };
   void remember_headers(const std::shared_ptr<const stream_headers>& headers);
   bool is_generation_queued(uint32_t generation) const noexcept;
-  bool is_without_reference(const flv_tag& tag) noexcept;
+  bool refers_past_keyframe(const flv_tag& tag) noexcept;
   const stream_headers* headers_of(uint32_t generation) const noexcept;
   size_t plan();
   void plan_headers(const flv_tag& tag, header_state& state, size_t& used);
@@ -81,7 +81,8 @@ class session_feed {
   std::array<bool, max_batch> m_is_header{};
   time_point m_zero{};
   bool m_is_started = false;
-  bool m_skips_leading = false;
+  bool m_may_lead = false;         ///< no trailing picture came since the newest keyframe
+  bool m_is_after_splice = false;  ///< what was before that keyframe is of another stream
   std::array<uint64_t, frame_kind_count> m_frames_sent{};
   uint64_t m_offered_video = 0, m_offered_audio = 0;
 };

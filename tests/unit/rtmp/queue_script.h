@@ -11,7 +11,7 @@
 namespace campush {
 
 /// A tag of any kind without content. The first letter says what it is: K key, P inter, d disposable, a audio, H video header,
-/// h audio header, M metadata.
+/// h audio header, M metadata; r as P, and refers to what was before the keyframe, too (RASL).
 inline std::shared_ptr<flv_tag> make_plain_tag(char letter, time_point dts, size_t bytes) {
   static const std::vector<uint8_t> room(6u << 20);
   auto tag = std::make_shared<flv_tag>();
@@ -43,8 +43,8 @@ struct queue_script {
   std::string push(const std::string& letters) {
     std::string taken;
     for (char letter : letters) {
-      if (queue.push(make_plain_tag(letter, time.now(), frame_bytes), time.now())) taken += letter;
-      if (std::string("KPda").find(letter) != std::string::npos) time.advance(step);
+      if (queue.push(make_plain_tag(letter, time.now(), frame_bytes), time.now(), letter == 'r')) taken += letter;
+      if (std::string("KPdar").find(letter) != std::string::npos) time.advance(step);
     }
     return taken;
   }

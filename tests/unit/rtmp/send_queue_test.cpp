@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "unit/rtmp/queue_script.h"
 
 namespace campush {
@@ -254,6 +256,42 @@ TEST(send_queue, jumps_to_the_newest_queued_keyframe_after_three_seconds) {
   EXPECT_EQ(script.dropped(frame_kind::audio, drop_reason::flush), 39u);
   EXPECT_EQ(script.dropped(frame_kind::key, drop_reason::flush), 2u);
   EXPECT_FALSE(script.queue.is_waiting_for_keyframe());
+}
+
+TEST(send_queue, jumps_over_pictures_that_refer_to_what_was_before_the_keyframe) {
+  const struct {
+    const char* name;
+    bool is_sent;        ///< what is before them
+    std::string before;  ///< queued before the sound that brings it to the flush
+    const char* after;
+    const char* queued;
+  } rows[] = {
+      {"queued with the keyframe", false, "PPPKrrP", "", "KP"},
+      {"and of older groups nothing", false, "PKrPPKrP", "", "KP"},
+      {"some come after the jump", false, "PPKr", "rP", "KP"},
+      {"the next group is whole", false, "PPKr", "rPKrP", "KPKPP"},
+      {"a group at the head keeps them", true, "KrrP", "rP", "KPPPPP"},
+  };
+  for (const auto& row : rows) {
+    queue_script script;
+    script.queue.begin(script.time.now(), 5s);
+    script.push("K" + times(20, "P"));
+    if (row.is_sent) script.pop(21);
+    script.push(row.before + times(row.is_sent ? 80 : 60, "a"));
+    script.push(row.after);
+    std::string pictures = script.queued();
+    pictures.erase(std::remove(pictures.begin(), pictures.end(), 'a'), pictures.end());
+    EXPECT_EQ(pictures, row.queued) << row.name;
+    EXPECT_FALSE(script.queue.is_waiting_for_keyframe()) << row.name;
+  }
+}
+
+TEST(send_queue, a_keyframe_after_a_drop_leaves_out_what_refers_to_pictures_before_it) {
+  queue_script script;
+  EXPECT_EQ(script.push("KrP"), "KP") << "a queue begins with it";
+  script.queue.count_drop(*make_plain_tag('P', script.time.now(), 10), drop_reason::too_big);
+  EXPECT_EQ(script.push("PKrrPKrP"), "KPKrP");
+  EXPECT_EQ(script.dropped(frame_kind::inter, drop_reason::broken_reference), 4u);
 }
 
 TEST(send_queue, keeps_a_queue_that_begins_with_its_newest_keyframe) {

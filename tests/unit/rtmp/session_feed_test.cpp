@@ -209,6 +209,16 @@ TEST(session_feed, leaves_out_what_refers_to_pictures_before_an_open_gop_that_it
   }
 }
 
+TEST(session_feed, leaves_them_out_where_the_queue_jumps_to_an_open_gop_later) {
+  feed_bench bench;
+  bench.start(0);
+  std::vector<int> types{20, 1, 21, 8, 9};
+  types.resize(80, 1);
+  const std::string order = sent_of(bench, types);
+  EXPECT_EQ(order, "MVAk" + std::string(75, 'p'));
+  EXPECT_EQ(bench.feed.queue().dropped().total(), 4u);
+}
+
 TEST(session_feed, counts_what_was_queued_as_not_connected_when_the_connection_ends) {
   feed_bench bench;
   bench.start(0);
