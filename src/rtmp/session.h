@@ -147,6 +147,7 @@ class session final : public tag_sink, private session_link_events {
   [[nodiscard]] result<link_route> redirected_route(const session_link& from, std::string_view tc_url,
                                                     uint32_t in_a_row) const;
   bool follow_redirect(session_link& link);
+  bool leave_connected();
 
   // session_codec.cpp: what becomes of H.265
   capability_store& answers_of(const stream_url& url) noexcept;

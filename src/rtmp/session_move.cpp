@@ -134,7 +134,8 @@ result<link_route> session::redirected_route(const session_link& from, std::stri
 bool session::follow_redirect(session_link& link) {
   const bool is_main = &link == m_main.get();
   if (link.redirect().empty() || (!is_main && &link != m_probe.get())) return false;
-  const result<link_route> route = redirected_route(link, link.redirect(), link.route().redirects);
+  const bool is_stable = is_main && m_manager->is_stable();
+  const result<link_route> route = redirected_route(link, link.redirect(), is_stable ? 0 : link.route().redirects);
   if (!route) {
     const disconnect_reason reason = disconnect_reason::server_error;
     if (is_main) {
@@ -153,8 +154,25 @@ bool session::follow_redirect(session_link& link) {
   }
   begin_connection();
   retire(std::move(m_main));
+  if (m_status.state == session_state::connected && !leave_connected()) return true;
   ++m_status.attempts;
   if (prepare_codec(*route)) start_main(*route);
+  return true;
+}
+
+/// What publishes was sent elsewhere. False: there is nothing to go on with.
+bool session::leave_connected() {
+  const disconnect_reason held = hold_reason(false);
+  if (held != disconnect_reason::none) {
+    leave(held);
+    return false;
+  }
+  if (!apply(session_event::reconnect, disconnect_reason::redirected)) return false;
+  m_sample_timer->cancel();
+  withdraw_bitrate();
+  if (m_probe) retire(std::move(m_probe));
+  m_manager->on_disconnect(disconnect_reason::redirected);
+  m_manager->on_connecting();
   return true;
 }
 

@@ -83,10 +83,7 @@ class scripted_publisher_factory::scripted_publisher final : public publisher {
       case step::idle: break;
       case step::ready:
         if (m_server.connect_failure != disconnect_reason::none) return end(m_server.connect_failure);
-        if (!m_server.redirect_to.empty()) {
-          m_events.on_redirect(m_server.redirect_to);
-          return end(disconnect_reason::redirected);
-        }
+        if (!m_server.redirect_to.empty()) return end(disconnect_reason::redirected);
         m_record->is_ready = true;
         m_step = step::idle;
         m_events.on_phase(connect_phase::publish);
@@ -112,6 +109,9 @@ class scripted_publisher_factory::scripted_publisher final : public publisher {
   }
   void end(disconnect_reason reason) {
     m_step = step::over;
+    if (reason == disconnect_reason::redirected && !m_server.redirect_to.empty()) {
+      m_events.on_redirect(m_server.redirect_to);
+    }
     m_events.on_failed(reason, "scripted");
   }
 

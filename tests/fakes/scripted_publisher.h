@@ -71,7 +71,7 @@ class scripted_publisher_factory final : public publisher_factory {
   std::map<std::string, scripted_server> servers;  ///< by host; made on first sight
   std::vector<std::shared_ptr<scripted_connection>> connections;
 
-  /// Ends the living connections of a host; returns how many there were.
+  /// Ends the living connections of a host, with `redirected` by sending them to redirect_to; returns how many there were.
   size_t kill(const std::string& host, disconnect_reason reason = disconnect_reason::connection_reset);
   /// The living, published connections of a host are asked to move.
   void request_reconnect(const std::string& host, const std::string& tc_url);

@@ -107,6 +107,62 @@ TEST(session_302, is_followed_by_the_probe_of_the_primary) {
   EXPECT_FALSE(bench.last().is_gone);
 }
 
+TEST(session_302, that_comes_while_publishing_is_a_planned_move_and_the_new_connection_is_watched) {
+  session_bench bench;
+  bench.start();
+  bench.run(seconds(2));
+  bench.server("p").redirect_to = "rtmp://q/live";
+  bench.servers.kill("p", disconnect_reason::redirected);
+  bench.run(milliseconds(5));
+  EXPECT_EQ(bench.state(), session_state::connecting);
+  EXPECT_EQ(bench.reason(), disconnect_reason::redirected);
+  bench.run(seconds(3));
+  ASSERT_EQ(bench.hosts(), "p q");
+  session_status status = bench.status();
+  EXPECT_EQ(status.state, session_state::connected);
+  EXPECT_EQ(status.connects, 2u);
+  EXPECT_EQ(status.attempts, 2u);
+  EXPECT_EQ(status.errors, 0u);
+  EXPECT_EQ(status.pass, 1u);
+  EXPECT_EQ(bench.last().order().substr(0, 3), "MVk");
+  bench.server("q").acknowledges = false;
+  bench.run(seconds(10));
+  EXPECT_EQ(bench.status().last_error_reason, disconnect_reason::ack_stall);
+}
+
+TEST(session_302, that_comes_while_publishing_ends_a_probe_of_the_primary) {
+  session_bench bench({}, {"p", "b1"});
+  bench.server("p").connect_failure = disconnect_reason::connect_refused;
+  bench.start();
+  bench.server("p").connect_failure = disconnect_reason::none;
+  bench.server("p").ready_after = minutes(10);
+  bench.run(seconds(302));
+  ASSERT_EQ(bench.hosts(), "p b1 p");
+  bench.server("b1").redirect_to = "rtmp://b2/live";
+  bench.servers.kill("b1", disconnect_reason::redirected);
+  bench.run(seconds(3));
+  EXPECT_EQ(bench.hosts(), "p b1 p b2");
+  EXPECT_TRUE(bench.connection(2).is_gone);
+  EXPECT_EQ(bench.state(), session_state::connected);
+  EXPECT_EQ(bench.status().url_index, 1u);
+}
+
+TEST(session_302, that_comes_while_the_last_pictures_leave_is_not_followed) {
+  session_bench bench;
+  bench.start();
+  bench.run(seconds(2));
+  bench.server("p").refuses_writes = true;
+  bench.run(seconds(1));
+  bench.camera.end();
+  ASSERT_EQ(bench.subject.status().state, session_state::connected);
+  bench.server("p").redirect_to = "rtmp://q/live";
+  bench.servers.kill("p", disconnect_reason::redirected);
+  bench.run(seconds(3));
+  EXPECT_EQ(bench.hosts(), "p");
+  EXPECT_EQ(bench.state(), session_state::disconnected);
+  EXPECT_EQ(bench.reason(), disconnect_reason::source_ended);
+}
+
 TEST(session_reconnect_request, moves_make_before_break_and_loses_no_picture) {
   session_bench bench(on_demand());
   bench.start();
