@@ -1,6 +1,7 @@
 #include "net/tls_client.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <openssl/err.h>
 #include <sys/stat.h>
 
@@ -16,6 +17,14 @@ namespace campush {
 namespace {
 
 constexpr size_t max_idle_clients = 16;
+constexpr duration trim_delay = std::chrono::seconds(3);
+
+/// A handshake needs some 40 KiB for a moment. Where many sessions connect together, as after a start, glibc would keep the sum for good.
+void give_back_memory() noexcept {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
+}
 
 /// Fails on the loop, as every connect does.
 class refused_connect final : public pending_operation {
@@ -37,7 +46,10 @@ class refused_connect final : public pending_operation {
 class openssl_client final : public tls_client {
  public:
   openssl_client(event_loop& loop, ssl_ctx_ptr context, std::shared_ptr<tls_rules> rules)
-      : m_loop(loop), m_context(std::move(context)), m_rules(std::move(rules)) {}
+      : m_loop(loop),
+        m_context(std::move(context)),
+        m_rules(std::move(rules)),
+        m_trim(loop.make_timer([] { give_back_memory(); })) {}
 
   std::unique_ptr<pending_operation> connect(std::unique_ptr<byte_stream> transport, const std::string& host,
                                              uint16_t port, connect_callback done) override {
@@ -52,6 +64,7 @@ class openssl_client final : public tls_client {
     auto peer = std::make_unique<tls_peer>(tls_peer{m_rules, host, server_name(host, port), {}});
     if (!m_room) m_room = std::make_shared<tls_room>();
     auto link = std::make_unique<tls_link>(std::move(*ssl), m_room, std::move(peer), std::move(transport));
+    m_trim->arm_after(trim_delay);
     return std::make_unique<tls_handshake>(m_loop, std::move(link), std::move(done));
   }
 
@@ -91,6 +104,7 @@ class openssl_client final : public tls_client {
   const ssl_ctx_ptr m_context;
   const std::shared_ptr<tls_rules> m_rules;
   std::shared_ptr<tls_room> m_room;
+  const std::unique_ptr<loop_timer> m_trim;  ///< some time after the last handshake began
 };
 
 /// Paths, sizes and times of what a client was made of.

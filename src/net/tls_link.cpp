@@ -21,8 +21,6 @@ constexpr size_t read_allowance_bytes = 64 * 1024;
 constexpr uint64_t max_sealed_per_plain = 32, max_sealed_beside = 1024 * 1024;
 /// A peer that makes us answer without reading the answers.
 constexpr size_t max_held_bytes = 256 * 1024;
-/// Room for what is held is kept up to this size; a longer jam gives it back.
-constexpr size_t kept_capacity = 2 * tls_room::record_bytes;
 
 void forget_old_errors() noexcept {
   if (ERR_peek_error() != 0) ERR_clear_error();
@@ -193,11 +191,8 @@ io_outcome tls_link::read(uint8_t* data, size_t size) {
   if (size == 0) return {io_status::ok};
   forget_old_errors();
   m_read_allowance = read_allowance_bytes;
-  // Reads are rare on the publishing side: their 16 KiB go back after each. What writes need stays, so that no frame allocates.
-  SSL_set_mode(m_ssl.get(), SSL_MODE_RELEASE_BUFFERS);
   const int got = SSL_read(m_ssl.get(), data, static_cast<int>(std::min<size_t>(size, INT_MAX)));
   const int reason = got > 0 ? SSL_ERROR_NONE : SSL_get_error(m_ssl.get(), got);
-  SSL_clear_mode(m_ssl.get(), SSL_MODE_RELEASE_BUFFERS);
   if (m_room->sealed_bytes > 0) flush();
   if (reason == SSL_ERROR_NONE) {
     m_has_read_well = true;
@@ -275,8 +270,7 @@ bool tls_link::flush() {
     if (outcome.status == io_status::closed) m_write_failure = error_code::closed_by_peer;
   }
   if (m_write_failure) {
-    m_held.clear();
-    m_held_begin = 0;
+    stop_holding();
     return false;
   }
   hold(parts, sent);
@@ -288,20 +282,24 @@ void tls_link::hold(byte_view parts[2], size_t sent) {
   const size_t of_held = std::min(sent, parts[0].size());
   const byte_view fresh = parts[1].subview(sent - of_held);
   m_held_begin += of_held;
-  if (m_held_begin == m_held.size()) {
-    m_held.clear();
-    m_held_begin = 0;
-  }
-  if (fresh.empty()) {
-    if (m_held.empty() && m_held.capacity() > kept_capacity) std::vector<uint8_t>().swap(m_held);
-    return;
-  }
+  if (m_held_begin == m_held.size()) stop_holding();
+  if (fresh.empty()) return;
   if (m_held.size() - m_held_begin + fresh.size() > max_held_bytes) {
     log_warn(log_module::net, "TLS with {}: the peer asks for answers and does not read them", about_peer());
     m_write_failure = error_code::tls_failed;
     return;
   }
+  if (m_held.empty()) m_held.swap(m_room->spare);
   m_held.insert(m_held.end(), fresh.begin(), fresh.end());
+}
+
+void tls_link::stop_holding() noexcept {
+  m_held_begin = 0;
+  if (m_held.capacity() == 0) return;
+  m_held.clear();
+  // Held bytes come in bursts, with a keyframe: one spare serves many connections, and none of them keeps its own.
+  if (m_held.capacity() > m_room->spare.capacity()) m_held.swap(m_room->spare);
+  std::vector<uint8_t>().swap(m_held);
 }
 
 bool tls_link::has_unread() const noexcept {

@@ -18,6 +18,8 @@ struct tls_room {
   std::array<uint8_t, record_bytes> plain;
   std::array<uint8_t, records_per_write*(record_bytes + record_overhead)> sealed;
   size_t sealed_bytes = 0;
+  /// What the last link that held something held it in: the next one finds it there instead of in the heap.
+  std::vector<uint8_t> spare;
 };
 
 /// One SSL on one transport: handshake, reading and writing, without events.
@@ -76,6 +78,7 @@ class tls_link {
   std::string explain_queue() const;
   std::string about_peer() const;
   void hold(byte_view parts[2], size_t sent);
+  void stop_holding() noexcept;
 
   const std::shared_ptr<tls_room> m_room;
   const std::unique_ptr<tls_peer> m_peer;

@@ -243,7 +243,8 @@ result<void> load_identity(SSL_CTX* context, const std::string& certificate_file
 
 void set_common_rules(SSL_CTX* context) noexcept {
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_max_cert_list(context, max_chain_bytes);
   SSL_CTX_set_verify_depth(context, max_chain_depth);
 }

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// OpenSSL 3.0 takes and gives back three WPACKET_SUB of 40 bytes for each record; nobody can spare it that. Buffers are what counts.
+/// OpenSSL 3.0 takes and gives back three WPACKET_SUB of 40 bytes for each record, and with RELEASE_BUFFERS the record's buffer.
 constexpr size_t small_bytes = 64;
 uint64_t openssl_calls = 0, openssl_buffers = 0;
 
@@ -69,7 +69,7 @@ TEST_F(tls_allocation_test, counts_what_openssl_takes) {
   EXPECT_EQ(openssl_calls, before + 1);
 }
 
-TEST_F(tls_allocation_test, a_frame_costs_none_of_ours_and_no_buffer_of_openssl) {
+TEST_F(tls_allocation_test, a_frame_costs_none_of_ours_and_one_buffer_of_openssl_a_record) {
   m_net.send_buffer_bytes = m_net.receive_buffer_bytes = 1024 * 1024;
   m_server.keep_bytes = false;
   listen();
@@ -78,8 +78,8 @@ TEST_F(tls_allocation_test, a_frame_costs_none_of_ours_and_no_buffer_of_openssl)
   const cost spent = send(60s);
   EXPECT_EQ(spent.frames, 1500U);
   EXPECT_EQ(spent.own, 0U);
-  EXPECT_EQ(spent.buffers, 0U);
-  EXPECT_LE(spent.openssl, 3 * spent.records);
+  EXPECT_LE(spent.buffers, spent.records);
+  EXPECT_LE(spent.openssl, 4 * spent.records);
 }
 
 TEST_F(tls_allocation_test, an_event_of_the_loop_costs_none_of_ours) {
