@@ -6,6 +6,8 @@
 #include <charconv>
 #include <iterator>
 
+#include "rtmp/protocol/enhanced_connect.h"
+
 namespace campush {
 
 namespace {
@@ -84,6 +86,22 @@ size_t key_after_query(std::string_view path, size_t query) {
   const size_t own_query = path.find('?', query + 1);
   const size_t slash = path.substr(0, own_query).rfind('/');
   return slash != std::string_view::npos && slash > query ? slash + 1 : std::string_view::npos;
+}
+
+/// Whether `text` names `value`, in whatever case: a host may come back in another one. Short values occur by chance, so they count as
+/// whole words only.
+bool names(std::string_view text, std::string_view value) {
+  if (value.empty()) return false;
+  constexpr size_t longest_word = 3;
+  const auto is_same = [](char a, char b) { return lower(a) == lower(b); };
+  const auto is_edge = [](char c) { return !is_key_byte(c); };
+  for (auto at = text.begin();; ++at) {
+    at = std::search(at, text.end(), value.begin(), value.end(), is_same);
+    if (at == text.end()) return false;
+    const auto end = at + static_cast<std::ptrdiff_t>(value.size());
+    const bool is_word = (at == text.begin() || is_edge(at[-1])) && (end == text.end() || is_edge(*end));
+    if (is_word || value.size() > longest_word) return true;
+  }
 }
 
 std::string_view without_trailing_slashes(std::string_view text) {
@@ -247,9 +265,30 @@ std::string stream_url::resolve(std::string_view reference) const {
   return text.append("/").append(path).append(reference);
 }
 
+/// A server may name the key behind its app, where it does not belong: apps are shown and remembered.
+result<stream_url> stream_url::parse_redirect(std::string_view tc_url) const {
+  const std::string address = resolve(tc_url);
+  auto target = parse(address, m_key.reveal());
+  if (!target || target->m_app == m_app) return target;
+  const std::string_view path = std::string_view(address).substr(0, address.find('?'));
+  auto shorter = parse(without_key(without_trailing_slashes(path), m_key.reveal()), m_key.reveal());
+  return shorter ? shorter : target;
+}
+
+/// What the server says anew may repeat what it must not show.
+void stream_url::mark_repeated_secrets(const stream_url& before) {
+  const std::string& key = before.m_key.reveal();
+  const std::string_view secrets[] = {std::string_view(key).substr(0, key.find('?')), before.m_user,
+                                      before.m_password.reveal()};
+  for (const std::string_view each : secrets) {
+    m_is_host_secret = m_is_host_secret || (m_host != before.m_host && names(authority(), each));
+    m_is_app_secret = m_is_app_secret || (m_app != before.m_app && names(m_app, each));
+  }
+}
+
 result<stream_url> stream_url::redirected(std::string_view tc_url) const {
   if (tc_url.empty()) return *this;
-  auto target = parse(resolve(tc_url), m_key.reveal());
+  auto target = parse_redirect(tc_url);
   if (!target) return tl::unexpected<error>(wrap(std::move(target.error()), "redirect"));
   if (target->m_scheme != m_scheme) {
     return fail(error_code::access_denied, std::string("redirect: from ") + scheme_name(m_scheme) + " to " +
@@ -261,6 +300,7 @@ result<stream_url> stream_url::redirected(std::string_view tc_url) const {
                                              [](char a, char b) { return lower(a) == lower(b); });
   target->m_is_key_secret = m_is_key_secret;
   target->m_is_app_secret = m_is_app_secret;
+  target->mark_repeated_secrets(*this);
   if (!is_same_host) return target;
   target->m_is_host_secret = m_is_host_secret;
   target->m_user = m_user;

@@ -38,7 +38,8 @@ class stream_url {
   bool is_tls() const noexcept { return m_scheme == url_scheme::rtmps || m_scheme == url_scheme::rtmpts; }
 
   /// Where a server sends its publisher (ReconnectRequest, SRS's 302): the same key at another address. `tc_url` is absolute or relative to
-  /// tc_url(); empty means the same again. User and password go along only to the same host and port.
+  /// tc_url(); empty means the same again. User and password go along only to the same host and port. A key behind
+  /// the app is taken off, and a host or app that repeats key, user or password is hidden.
   /// Errors: invalid_argument (no address, or one with a user name), access_denied (another scheme: the security level would change).
   [[nodiscard]] result<stream_url> redirected(std::string_view tc_url) const;
 
@@ -66,6 +67,8 @@ class stream_url {
   void make_tc_url(std::string_view scheme_as_typed);
   std::string authority() const;
   std::string resolve(std::string_view reference) const;
+  [[nodiscard]] result<stream_url> parse_redirect(std::string_view tc_url) const;
+  void mark_repeated_secrets(const stream_url& before);
   static result<stream_url> parse_all(std::string_view url, const std::string_view* stream_key);
 
   url_scheme m_scheme = url_scheme::rtmp;

@@ -49,15 +49,6 @@ bool is_in(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// "rtmp://host/app/key?query" without "/key?query", where it ends so; else empty.
-std::string_view without_key(std::string_view address, std::string_view stream_key) noexcept {
-  const std::string_view name = stream_key.substr(0, stream_key.find('?'));
-  std::string_view path = address.substr(0, address.find('?'));
-  if (name.empty() || path.size() <= name.size() + 1) return {};
-  const size_t slash = path.size() - name.size() - 1;
-  return path[slash] == '/' && path.substr(slash + 1) == name ? path.substr(0, slash) : std::string_view();
-}
-
 /// Without its last segment; empty where nothing but a host would be left.
 std::string_view folder_of(std::string_view address) noexcept {
   const std::string_view path = address.substr(0, address.find('?'));
@@ -129,6 +120,14 @@ server_capabilities read_capabilities(const std::vector<amf0_value>& result_valu
   said.has_video_list = said.has_video_list || has_map;
   said.takes_hevc = has_map ? is_in_map : is_in_list;
   return said;
+}
+
+std::string_view without_key(std::string_view address, std::string_view stream_key) noexcept {
+  const std::string_view name = stream_key.substr(0, stream_key.find('?'));
+  std::string_view path = address.substr(0, address.find('?'));
+  if (name.empty() || path.size() <= name.size() + 1) return {};
+  const size_t slash = path.size() - name.size() - 1;
+  return path[slash] == '/' && path.substr(slash + 1) == name ? path.substr(0, slash) : std::string_view();
 }
 
 std::string read_redirect(const amf0_value& information, std::string_view stream_key) {

@@ -37,6 +37,9 @@ std::string read_redirect(const amf0_value& information, std::string_view stream
 /// The `ex` object that leads to `tc_url`; redirect2 is there only where the key is known.
 amf0_value redirect_object(std::string_view tc_url, std::string_view stream_key = {});
 
+/// "rtmp://host/app/key?query" without "/key?query", where it ends so; else empty.
+std::string_view without_key(std::string_view address, std::string_view stream_key) noexcept;
+
 /// An address that a server sent: no longer than this, printable, without spaces.
 inline constexpr size_t max_server_address = 1024;
 bool is_plain_address(std::string_view text) noexcept;

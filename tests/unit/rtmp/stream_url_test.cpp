@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "rtmp/capability_store.h"
+
 namespace campush {
 namespace {
 
@@ -272,6 +274,11 @@ TEST(stream_url, is_redirected_within_its_scheme_with_its_key) {
       {"a relative path", "rtmp://a/live/one/k", "two", "rtmp://a/live/two/k"},
       {"a query only", "rtmp://a/live?x=1/k", "?x=2", "rtmp://a/live?x=2/k"},
       {"an address in a query is none", "rtmp://a/live/k", "/app?from=rtmp://x/y", "rtmp://a/app?from=rtmp://x/y/k"},
+      {"a key behind the app", "rtmp://a/live/longkey?q=1", "rtmp://b/app2/longkey", "rtmp://b/app2/longkey?q=1"},
+      {"a key with a query", "rtmp://a/live/longkey?q=1", "rtmp://b/x/longkey?q=1", "rtmp://b/x/longkey?q=1"},
+      {"a key with a slash", "rtmp://a/live/longkey", "/app2/longkey/", "rtmp://a/app2/longkey"},
+      {"an app that is called as the key is", "rtmp://a/live/live", "rtmp://b/live", "rtmp://b/live/live"},
+      {"and one that ends so", "rtmp://a/one/live/live", "rtmp://b/one/live", "rtmp://b/one/live/live"},
       {"user stays on the same host", "rtmp://u:p@a/live/k", "/other", "rtmp://u:p@a/other/k"},
       {"also if it is spelled otherwise", "rtmp://u:p@a/live/k", "rtmp://A:1935/x", "rtmp://u:p@A:1935/x/k"},
       {"user does not go to another host", "rtmp://u:p@a/live/k", "rtmp://b/live", "rtmp://b/live/k"},
@@ -301,6 +308,37 @@ TEST(stream_url, hides_after_a_redirect_what_was_hidden_before) {
   url->mark_key_secret();
   EXPECT_EQ(url->redirected("/other")->masked(), "rtmp://***@***/other/pl***?***");
   EXPECT_EQ(url->redirected("rtmp://b/other")->masked(), "rtmp://b/other/pl***?***");
+}
+
+TEST(stream_url, hides_after_a_redirect_what_repeats_a_secret) {
+  const struct {
+    const char* name;
+    const char* tc_url;
+    const char* masked;
+    const char* server;
+  } rows[] = {
+      {"behind the app", "rtmp://b/app/key-of-camera", "rtmp://b/app/ke***?***", "rtmp://b:1935/app"},
+      {"with its query", "rtmp://b/app/key-of-camera?t=1", "rtmp://b/app/ke***?***", "rtmp://b:1935/app"},
+      {"before a slash", "/app/key-of-camera/", "rtmp://***@a/app/ke***?***", "rtmp://a:1935/app"},
+      {"relative", "key-of-camera", "rtmp://***@a/***/ke***?***", nullptr},
+      {"as the app", "rtmp://b/key-of-camera", "rtmp://b/***/ke***?***", nullptr},
+      {"within the app", "rtmp://b/x-KEY-of-camera-1/y", "rtmp://b/***/ke***?***", nullptr},
+      {"as a host", "rtmp://Key-of-Camera.b/app", "rtmp://***/app/ke***?***", nullptr},
+      {"the user", "rtmp://b/live/joe", "rtmp://b/***/ke***?***", nullptr},
+      {"a short user by chance", "rtmp://b/joeys", "rtmp://b/joeys/ke***?***", "rtmp://b:1935/joeys"},
+      {"the password", "rtmp://passw0rd/live", "rtmp://***/live/ke***?***", nullptr},
+  };
+  const auto url = stream_url::parse("rtmp://joe:passw0rd@a/live/key-of-camera?t=1");
+  ASSERT_TRUE(url.has_value());
+  for (const auto& row : rows) {
+    const auto target = url->redirected(row.tc_url);
+    ASSERT_TRUE(target.has_value()) << row.name;
+    EXPECT_EQ(target->masked(), row.masked) << row.name;
+    EXPECT_EQ(target->is_host_secret() || target->is_app_secret(), row.server == nullptr) << row.name;
+    if (row.server != nullptr) {
+      EXPECT_EQ(server_key(*target), row.server) << row.name;
+    }
+  }
 }
 
 }  // namespace
