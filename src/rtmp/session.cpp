@@ -86,6 +86,8 @@ void session::close() noexcept {
   m_connects_after_leaving = m_is_break_failback = m_is_blocked = m_is_draining = m_is_stalled = false;
   m_renewal = renewal::none;
   m_move_to.reset();
+  m_requests_in_a_row = 0;
+  m_requested_at = time_point{};
   m_awaits_h264 = m_is_encoder_deaf = m_tries_codec_again = m_has_new_path = false;
   m_codec_note.clear();
   m_peer = endpoint{};
@@ -196,6 +198,7 @@ void session::leave(disconnect_reason shown, disconnect_reason judged) {
 void session::retry() {
   if (!is_open()) return;
   m_manager->reset_backoff();
+  m_requests_in_a_row = 0;
   forget_answers();
   if (try_codec_again()) return;
   if (m_status.state == session_state::error) {

@@ -146,6 +146,7 @@ class session final : public tag_sink, private session_link_events {
   bool promote_probe();
   [[nodiscard]] result<link_route> redirected_route(const session_link& from, std::string_view tc_url,
                                                     uint32_t in_a_row) const;
+  [[nodiscard]] result<link_route> requested_route(const session_link& from, std::string_view tc_url);
   bool follow_redirect(session_link& link);
   bool leave_connected();
 
@@ -199,6 +200,7 @@ class session final : public tag_sink, private session_link_events {
   void settle_missed() noexcept;
   bool is_silent(time_point now) const noexcept;
   void on_sample();
+  void note_healthy();
   bool check_liveness(time_point now);
   void check_plans(time_point now);
   void ask_keyframe_if_awaited();
@@ -250,6 +252,8 @@ class session final : public tag_sink, private session_link_events {
   renewal m_renewal = renewal::none;
   probe_kind m_probe_kind = probe_kind::failback;
   std::optional<link_route> m_move_to;  ///< where the next attempt goes instead of to the list
+  uint32_t m_requests_in_a_row = 0;     ///< ReconnectRequests heard since publishing became stable
+  time_point m_requested_at{};
   uint64_t m_attempt_count = 0;
 
   // H.265.
@@ -284,7 +288,7 @@ class session final : public tag_sink, private session_link_events {
       m_draining_since{};
   duration m_age_limit{};
   uint64_t m_bytes_before = 0, m_acknowledged_before = 0, m_retransmits_before = 0, m_samples = 0;
-  rate_counter m_too_big, m_refused_moves;
+  rate_counter m_too_big, m_refused_moves, m_refused_requests;
 };
 
 }  // namespace campush

@@ -167,12 +167,18 @@ void session::on_sample() {
   const bool has_waiting = !m_feed.queue().empty() || output.pending_bytes() > 0;
   m_sampler.sample(now, output.sample(), has_waiting, output.is_drained());
   m_feed.queue().set_kernel_unsent(m_sampler.unsent_bytes(), m_sampler.drain_rate(), now);
-  if (m_sampler.is_healthy() && m_feed.is_started()) m_manager->on_healthy();
+  if (m_sampler.is_healthy() && m_feed.is_started()) note_healthy();
   if (!check_liveness(now)) return;
   adapt_bitrate(now);
   check_plans(now);
   publish_status();
   check_drained();
+}
+
+void session::note_healthy() {
+  const bool was_stable = m_manager->is_stable();
+  m_manager->on_healthy();
+  if (!was_stable && m_manager->is_stable()) m_requests_in_a_row = 0;
 }
 
 bool session::check_liveness(time_point now) {

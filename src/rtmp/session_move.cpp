@@ -8,6 +8,7 @@ namespace campush {
 namespace {
 
 constexpr uint32_t redirects_in_a_row = 3;
+constexpr duration between_requests = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -176,15 +177,31 @@ bool session::leave_connected() {
   return true;
 }
 
+/// Counted when they are heard: a move that fails, or is never completed, must count too.
+result<link_route> session::requested_route(const session_link& from, std::string_view tc_url) {
+  const time_point now = m_loop.now();
+  if (m_requested_at != time_point{} && now - m_requested_at < between_requests) {
+    return fail(error_code::busy, "less than 10 s after the request before");
+  }
+  result<link_route> route = redirected_route(from, tc_url, m_requests_in_a_row);
+  if (!route) return route;
+  m_requested_at = now;
+  ++m_requests_in_a_row;
+  return route;
+}
+
 void session::on_link_reconnect_request(session_link& link, std::string_view tc_url) {
   // A session that is about to publish anew anyway, or to end, has nothing to move.
   if (&link != m_main.get() || m_status.state != session_state::connected || !m_is_wanted) return;
   if (m_renewal != renewal::none || m_is_draining) return;
-  const uint32_t in_a_row = m_manager->is_stable() ? 0 : link.route().redirects;
-  const result<link_route> route = redirected_route(link, tc_url, in_a_row);
+  if (m_probe && m_probe_kind == probe_kind::redirect) return;
+  const result<link_route> route = requested_route(link, tc_url);
   if (!route) {
+    const uint64_t count = m_refused_requests.add(m_loop.now());
+    if (count == 0) return;
     remember_error(disconnect_reason::redirected, "the server asked for a move: " + route.error().message);
-    log_warn(log_module::session, "Session {} stays where it is: {}", log_name(), m_status.last_error.view());
+    log_warn(log_module::session, "Session {} stays where it is: {} ({} times)", log_name(), m_status.last_error.view(),
+             count);
     return publish_status();
   }
   if (m_probe) {

@@ -239,7 +239,7 @@ TEST(session_reconnect_request, three_in_a_row_until_publishing_was_stable) {
   session_bench bench;
   bench.start();
   for (int i = 0; i < 5; ++i) {
-    bench.run(seconds(4));
+    bench.run(seconds(11));
     bench.servers.request_reconnect("p", "");
   }
   bench.run(seconds(4));
@@ -249,7 +249,7 @@ TEST(session_reconnect_request, three_in_a_row_until_publishing_was_stable) {
   bench.run(seconds(35));
   for (int i = 0; i < 5; ++i) {
     bench.servers.request_reconnect("p", "");
-    bench.run(seconds(4));
+    bench.run(seconds(11));
   }
   EXPECT_EQ(bench.attempts(), 7u) << "and three more from there";
 }
@@ -322,6 +322,51 @@ TEST(session_reconnect_request, ends_with_the_session) {
   EXPECT_TRUE(is_idle);
   EXPECT_EQ(bench.state(), session_state::disconnected);
   EXPECT_TRUE(bench.last().is_gone);
+}
+
+TEST(session_reconnect_request, a_target_that_fails_counts_too) {
+  session_bench bench;
+  bench.server("q").connect_failure = disconnect_reason::connect_refused;
+  bench.start();
+  bench.run(seconds(40));
+  for (int i = 0; i < 10; ++i) {
+    bench.servers.request_reconnect("p", "rtmp://q/live");
+    bench.run(seconds(11));
+  }
+  EXPECT_EQ(bench.hosts(), "p q q q");
+  EXPECT_EQ(bench.status().redirects, 3u);
+  EXPECT_EQ(bench.state(), session_state::connected);
+  EXPECT_TRUE(holds(bench.status().last_error.view(), "3 times in a row")) << bench.status().last_error.c_str();
+}
+
+TEST(session_reconnect_request, another_one_during_the_move_changes_nothing) {
+  session_bench bench;
+  bench.server("q").ready_after = seconds(30);
+  bench.start();
+  bench.run(seconds(2));
+  bench.servers.request_reconnect("p", "rtmp://q/live");
+  bench.run(seconds(11));
+  bench.servers.request_reconnect("p", "rtmp://r/live");
+  bench.run(seconds(25));
+  EXPECT_EQ(bench.hosts(), "p q");
+  EXPECT_EQ(bench.status().redirects, 1u);
+  EXPECT_TRUE(bench.last().is_published);
+}
+
+TEST(session_reconnect_request, is_heard_once_in_ten_seconds) {
+  session_bench bench;
+  bench.start();
+  bench.run(seconds(2));
+  bench.servers.request_reconnect("p", "rtmp://q/live");
+  bench.run(seconds(5));
+  bench.servers.request_reconnect("q", "rtmp://p/live");
+  bench.run(seconds(4));
+  EXPECT_EQ(bench.hosts(), "p q");
+  EXPECT_EQ(bench.state(), session_state::connected);
+  bench.run(seconds(2));
+  bench.servers.request_reconnect("q", "rtmp://p/live");
+  bench.run(seconds(3));
+  EXPECT_EQ(bench.hosts(), "p q p");
 }
 
 }  // namespace
