@@ -183,6 +183,7 @@ void session::leave(disconnect_reason reason) {
 void session::leave(disconnect_reason shown, disconnect_reason judged) {
   m_held = m_is_wanted ? shown : disconnect_reason::none;
   m_connects_after_leaving = false;
+  m_move_to.reset();
   m_retry_timer->cancel();
   m_sample_timer->cancel();
   if (!apply(session_event::disconnect, shown)) return;
@@ -199,6 +200,8 @@ void session::retry() {
   if (!is_open()) return;
   m_manager->reset_backoff();
   m_requests_in_a_row = 0;
+  m_move_to.reset();
+  if (m_renewal == renewal::redirect) m_renewal = renewal::none;
   forget_answers();
   if (try_codec_again()) return;
   if (m_status.state == session_state::error) {
@@ -216,6 +219,7 @@ void session::on_main_failed(disconnect_reason reason, std::string_view text) {
   remember_error(reason, with_codec_hint(reason, text));
   if (m_is_break_failback) m_status.failback_error = fmt::format("{}: {}", reason_name(reason), text);
   m_is_break_failback = false;
+  m_move_to.reset();
   m_sample_timer->cancel();
   if (m_probe) retire(std::move(m_probe));
   withdraw_bitrate();

@@ -369,5 +369,36 @@ TEST(session_reconnect_request, is_heard_once_in_ten_seconds) {
   EXPECT_EQ(bench.hosts(), "p q p");
 }
 
+TEST(session_reconnect_request, whose_break_before_make_did_not_happen_leads_nowhere_any_more) {
+  const struct {
+    const char* name;
+    void (*end)(session_bench&);
+    const char* hosts;
+  } rows[] = {
+      {"the server fails", [](session_bench& bench) { bench.servers.kill("p"); }, "p q b1"},
+      {"the source sleeps", [](session_bench& bench) { bench.camera.pause(); }, "p q p"},
+      {"a retry by hand", [](session_bench& bench) { bench.subject.retry(); }, "p q"},
+  };
+  for (const auto& row : rows) {
+    frame_feeder::options source;
+    source.gop = 250;
+    session_bench bench(source, {"p", "b1"});
+    bench.start();
+    bench.run(seconds(2));
+    bench.server("q").publish_failure = disconnect_reason::name_in_use;
+    bench.servers.request_reconnect("p", "rtmp://q/live");
+    bench.run(milliseconds(100));
+    ASSERT_EQ(bench.hosts(), "p q") << row.name;
+    ASSERT_FALSE(bench.connection(0).is_stopped) << row.name;
+    bench.server("q").publish_failure = disconnect_reason::none;
+    row.end(bench);
+    bench.run(minutes(1));
+    bench.camera.resume();
+    bench.run(seconds(12));
+    EXPECT_EQ(bench.hosts(), row.hosts) << row.name;
+    EXPECT_EQ(bench.state(), session_state::connected) << row.name;
+  }
+}
+
 }  // namespace
 }  // namespace campush
