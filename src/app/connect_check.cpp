@@ -80,16 +80,20 @@ class probe_queue {
     // A probe may end inside its own start().
     m_lane.loop.post([this] { start_more(); });
   }
+  /// What is published takes leave first, so the loop goes on until all are done.
   void end_all() {
+    if (m_is_over) return m_lane.loop.stop();
+    m_is_over = true;
+    m_deadline->arm_after(2 * url_probe::leave_time);
     m_started = m_probes.size();
     for (const auto& probe : m_probes) probe->give_up("the time of the whole check was over");
-    m_lane.loop.stop();
   }
 
   check_lane& m_lane;
   const connect_check_options m_options;
   std::vector<std::unique_ptr<url_probe>> m_probes;
   size_t m_started = 0, m_finished = 0;
+  bool m_is_over = false;
   const std::unique_ptr<loop_timer> m_deadline;
 };
 

@@ -14,7 +14,6 @@ namespace {
 
 /// A name server that is asked in vain costs the resolver 2 s (RES_OPTIONS of the lookup pool).
 constexpr duration silent_name_service = std::chrono::milliseconds(1500);
-constexpr duration unpublish_deadline = std::chrono::seconds(1);
 
 struct phase_row {
   connect_phase phase;
@@ -59,27 +58,27 @@ url_probe::url_probe(event_loop& loop, publisher_factory& publishers, const conn
       m_watch(watch),
       m_request(std::move(request)),
       m_done(std::move(done)),
+      m_address(expand_url(m_request.address, url_variables(m_request.session))),
       m_deadline(loop.make_timer([this] { give_up("no end within 30 s"); })),
       m_linger(loop.make_timer([this] { leave(); })),
-      m_stop(loop.make_timer([this] { m_publisher->stop(unpublish_deadline); })) {
+      m_stop(loop.make_timer([this] { m_publisher->stop(leave_time); })) {
   m_report.camera_id = m_request.session.camera_id;
   m_report.stream_id = m_request.session.stream_id;
   m_report.stream_name = m_request.session.stream_name;
   m_report.destination = m_request.session.destination;
   m_report.order = m_request.order;
+  m_report.url = m_address ? m_address->masked() : fmt::format("(address {} of the list)", m_request.order + 1);
 }
 
 void url_probe::start() {
   m_deadline->arm_after(longest);
-  const auto address = expand_url(m_request.address, url_variables(m_request.session));
-  if (!address) return fail(check_step::dns, reason_name(disconnect_reason::bad_url), address.error().message);
-  m_url = *address;
-  m_report.url = address->masked();
+  if (!m_address) return fail(check_step::dns, reason_name(disconnect_reason::bad_url), m_address.error().message);
+  m_url = *m_address;
   m_clock = check_wall_clock(m_loop.time());
   judge_clock();
   const bool is_signed = m_request.session.sign.type != sign_type::none;
   if (is_signed && m_clock) {
-    const auto made = sign_url(*address, m_request.session.sign, m_loop.time().wall_now(), random_hex());
+    const auto made = sign_url(*m_address, m_request.session.sign, m_loop.time().wall_now(), random_hex());
     if (!made) return fail(check_step::publish, "sign", made.error().message);
     m_url = *made;
   }
@@ -265,7 +264,7 @@ void url_probe::give_up(std::string_view why) {
     close_open_step();
     fail(step, "time_is_up", std::string(why));
   }
-  finish();
+  if (!m_is_done) leave();
 }
 
 /// Not from within the event that asks for it.

@@ -21,18 +21,20 @@ struct probe_request {
 };
 
 /// Walks to one address as a session would, from the name to publish, and takes leave again; it sends no media.
-/// Shape: start(), then `done` once, within `longest`, from start() itself or an event: destroy it later. A server's 302 is followed, at most 3 times. After publish it stays `linger`, in which some servers change their mind.
+/// Shape: start(), then `done` once, from start() itself or an event: destroy it later. After `longest` it gives up; to unpublish takes `leave_time` more at most.
+///   A server's 302 is followed, at most 3 times. After publish it stays `linger`, in which some servers change their mind.
 /// Thread: loop-thread.
 class url_probe final : private publisher_events {
  public:
-  static constexpr duration longest = std::chrono::seconds(30), linger = std::chrono::seconds(1);
+  static constexpr duration longest = std::chrono::seconds(30), linger = std::chrono::seconds(1),
+                            leave_time = std::chrono::seconds(1);
   static constexpr unsigned max_redirects = 3;
 
   url_probe(event_loop& loop, publisher_factory& publishers, const connection_watch& watch, probe_request request,
             std::function<void()> done);
 
   void start();
-  /// Gives up where it is: the time of the whole check is over.
+  /// Gives up where it is, also before start(): the time of the whole check is over. It takes leave still, then comes `done`.
   void give_up(std::string_view why);
   bool is_done() const noexcept { return m_is_done; }
   const url_report& report() const noexcept { return m_report; }
@@ -66,6 +68,7 @@ class url_probe final : private publisher_events {
   const connection_watch& m_watch;
   const probe_request m_request;
   const std::function<void()> m_done;
+  const result<stream_url> m_address;
   const std::unique_ptr<loop_timer> m_deadline, m_linger, m_stop;
 
   url_report m_report;

@@ -13,8 +13,9 @@ using namespace std::chrono_literals;
 constexpr connect_phase whole_walk[] = {connect_phase::tcp, connect_phase::handshake, connect_phase::connect,
                                         connect_phase::publish};
 
-/// What the servers do, as a list of the events that a publisher reports, one each 10 ms.
+/// What the servers do, as a list of the events that a publisher reports, one each `pace`.
 struct server_script {
+  duration pace = 10ms;
   std::vector<connect_phase> phases{std::begin(whole_walk), std::end(whole_walk)};
   disconnect_reason failure = disconnect_reason::none;  ///< behind the phases
   std::string failure_text = "why";
@@ -25,19 +26,26 @@ struct server_script {
   duration kicks_after{0};  ///< after on_published(); 0: never
 };
 
+/// What was asked of all publishers.
+struct publisher_calls {
+  int publishes = 0, stops = 0;
+};
+
 class fake_publisher final : public publisher {
  public:
-  fake_publisher(event_loop& loop, const server_script& script, publisher_events& events)
-      : m_script(script), m_events(events), m_timer(loop.make_timer([this] { go_on(); })) {}
+  fake_publisher(event_loop& loop, const server_script& script, publisher_events& events, publisher_calls& calls)
+      : m_script(script), m_events(events), m_calls(calls), m_timer(loop.make_timer([this] { go_on(); })) {}
 
   void start() override { m_timer->arm_after(10ms); }
   void publish() override {
+    ++m_calls.publishes;
     m_is_publishing = true;
     if (m_script.answers_publish) m_timer->arm_after(10ms);
   }
   size_t write(const outgoing_tag*, size_t, video_dialect) override { return 0; }
   bool is_drained() const noexcept override { return true; }
   void stop(duration) override {
+    ++m_calls.stops;
     m_script.failure = disconnect_reason::user_request;
     m_is_stopping = true;
     m_timer->arm_after(10ms);
@@ -51,7 +59,7 @@ class fake_publisher final : public publisher {
     if (m_is_stopping || m_is_published) return end(m_script.failure);
     if (m_is_publishing) return answer_publish();
     if (m_next < m_script.phases.size()) {
-      m_timer->arm_after(10ms);
+      m_timer->arm_after(m_script.pace);
       return m_events.on_phase(m_script.phases[m_next++]);
     }
     if (!m_script.redirect.empty()) m_events.on_redirect(m_script.redirect);
@@ -70,6 +78,7 @@ class fake_publisher final : public publisher {
 
   server_script m_script;
   publisher_events& m_events;
+  publisher_calls& m_calls;
   const std::unique_ptr<loop_timer> m_timer;
   size_t m_next = 0;
   bool m_is_publishing = false, m_is_published = false, m_is_stopping = false;
@@ -86,12 +95,14 @@ class probe_world : public publisher_factory {
   }
   std::unique_ptr<publisher> make(const publish_target& target, publisher_events& events) override {
     targets.push_back(target);
-    return std::make_unique<fake_publisher>(m_loop, target.url.host() == "host" ? script : other_script, events);
+    return std::make_unique<fake_publisher>(m_loop, target.url.host() == "host" ? script : other_script, events, calls);
   }
   url_report walk(bool needs_hevc = false, bool publishes = true) {
     int ends = 0;
     url_probe probe(m_loop, *this, m_watch, {session, session.urls[0], 0, needs_hevc, publishes}, [&ends] { ++ends; });
     const time_point begin = m_time.now();
+    const auto end_of_all = m_loop.make_timer([&probe] { probe.give_up("the time of all is over"); });
+    if (longest_of_all != duration(0)) end_of_all->arm_after(longest_of_all);
     probe.start();
     while (!probe.is_done() && m_time.run_one()) {
     }
@@ -101,7 +112,17 @@ class probe_world : public publisher_factory {
     return probe.report();
   }
 
+  /// Told to give up before it was started.
+  url_report never_walk() {
+    url_probe probe(m_loop, *this, m_watch, {session, session.urls[0], 0, false, true}, [] {});
+    probe.give_up("the time of all is over");
+    EXPECT_TRUE(probe.is_done());
+    return probe.report();
+  }
+
   server_script script, other_script;
+  publisher_calls calls;
+  duration longest_of_all{0};  ///< 0: only that of the probe
   session_config session;
   std::vector<publish_target> targets;
   duration took{};
@@ -191,7 +212,41 @@ TEST(url_probe, gives_up_after_its_time) {
   const url_report report = world.walk();
   EXPECT_EQ(outcomes(report), "oossoof");
   EXPECT_EQ(report.at(check_step::publish).kind, "time_is_up");
-  EXPECT_EQ(world.took, url_probe::longest);
+  EXPECT_GE(world.took, url_probe::longest);
+  EXPECT_LE(world.took, url_probe::longest + 1s);
+  EXPECT_EQ(world.calls.stops, 1);
+}
+
+TEST(url_probe, that_gave_up_publishes_no_more_and_tells_what_it_told_then) {
+  probe_world world;
+  world.script.pace = 12s;
+  const url_report report = world.walk();
+  EXPECT_EQ(outcomes(report), "oossofs");
+  EXPECT_EQ(report.at(check_step::connect).kind, "time_is_up");
+  EXPECT_EQ(report.at(check_step::connect).detail, "no end within 30 s");
+  EXPECT_EQ(report.at(check_step::publish).detail, "not reached");
+  EXPECT_EQ(world.calls.publishes, 0);
+  EXPECT_EQ(world.calls.stops, 1);
+}
+
+TEST(url_probe, unpublishes_when_the_time_of_all_ends_its_stay) {
+  probe_world world;
+  world.longest_of_all = 500ms;
+  const url_report report = world.walk();
+  EXPECT_TRUE(report.is_good());
+  EXPECT_EQ(world.calls.publishes, 1);
+  EXPECT_EQ(world.calls.stops, 1);
+  EXPECT_LT(world.took, url_probe::linger);
+}
+
+TEST(url_probe, that_never_began_names_its_address) {
+  probe_world world;
+  world.session.urls = {url_entry("rtmp://u:p@host/live", "a-key-of-more-than-16-letters")};
+  const url_report report = world.never_walk();
+  EXPECT_EQ(report.url, "rtmp://***@host/live/a-***");
+  EXPECT_EQ(outcomes(report), "fssssss");
+  EXPECT_EQ(report.at(check_step::dns).detail, "the time of all is over");
+  EXPECT_TRUE(world.targets.empty());
 }
 
 TEST(url_probe, stops_at_a_clock_that_is_wrong_where_something_depends_on_it) {
