@@ -38,7 +38,17 @@ namespace campush {
 namespace {
 
 constexpr int file_version = 1;
-constexpr size_t longest_name = 2200;
+/// Of an entry without its name: 138 bytes are the most that the fields need.
+constexpr size_t entry_bytes = 256;
+static_assert(capability_store::max_entries * (2 * capability_store::max_name_bytes + entry_bytes) <
+                  capability_store::max_file_bytes,
+              "load() must take what save() writes");
+
+/// Each byte of such a name takes at most two in the file; a URL has no others.
+bool is_writable_name(std::string_view name) noexcept {
+  return name.size() <= capability_store::max_name_bytes &&
+         std::none_of(name.begin(), name.end(), [](char each) { return static_cast<uint8_t>(each) < 0x20; });
+}
 
 struct flag {
   const char* name;
@@ -186,6 +196,7 @@ result<void> capability_store::save(const std::string& path) const {
   {
     const std::lock_guard<std::mutex> hold(m_mutex);
     for (const auto& [server, known] : m_entries) {
+      if (!is_writable_name(server)) continue;
       json.StartObject();
       json.Key("server");
       json.String(server.data(), static_cast<rapidjson::SizeType>(server.size()));
@@ -215,7 +226,8 @@ struct stored_server {
 std::optional<stored_server> read_server(const rapidjson::Value& item) {
   if (!item.IsObject()) return std::nullopt;
   const auto name = item.FindMember("server"), learned_at = item.FindMember("learned_at");
-  if (name == item.MemberEnd() || !name->value.IsString() || name->value.GetStringLength() > longest_name) {
+  if (name == item.MemberEnd() || !name->value.IsString() ||
+      !is_writable_name({name->value.GetString(), name->value.GetStringLength()})) {
     return std::nullopt;
   }
   // Years that the clock's type can hold.

@@ -19,13 +19,16 @@ std::string server_key(const stream_url& url);
 
 /// What servers explicitly answered, remembered across restarts: scheme, host, port and app → capabilities.
 /// Shape: at most max_entries, the oldest goes; an entry expires after `lifetime` of wall time (an entry from the future counts as
-///   expired). The same answer again within a day changes nothing, so that reconnecting does not wear out the flash. The file is small JSON, written to a temporary file, fsync, rename, fsync of the folder. It holds no stream key, no query, no
+///   expired). A server with a longer name than max_name_bytes is not written to the file, which so takes all others. The same
+///   answer again within a day changes nothing, so that reconnecting does not wear out the flash.
+///   The file is small JSON, written to a temporary file, fsync, rename, fsync of the folder. It holds no stream key, no query, no
 ///   user. A file that is damaged, too big or of another version is ignored with one warning and replaced at the next save.
 /// Errors: save(), load(): the system's (not_found: there is no file yet); never fatal.
 /// Thread: any-thread (a mutex; nothing of it on the frame path). `on_change` runs on the caller's thread, outside the mutex.
 class capability_store {
  public:
   static constexpr size_t max_entries = 256;
+  static constexpr size_t max_name_bytes = 256;
   static constexpr std::chrono::hours lifetime{7 * 24};
   static constexpr std::chrono::hours renewed_after{24};
   static constexpr size_t max_file_bytes = 256 * 1024;

@@ -100,6 +100,26 @@ TEST(capability_store, the_oldest_goes_when_it_is_full) {
   EXPECT_EQ(store.find("s1", today + hours(1)), listed());
 }
 
+TEST(capability_store, reads_what_it_has_written_however_full_it_is) {
+  for (const size_t longest : {capability_store::max_name_bytes, capability_store::max_name_bytes + 1, size_t{1000}}) {
+    const folder place;
+    capability_store store;
+    store.remember("rtmp://a:1935/live", listed(), today);
+    for (size_t i = 1; i < capability_store::max_entries; ++i) {
+      std::string name = "rtmp://h/" + std::to_string(i);
+      name.resize(longest, '"');
+      store.remember(name, listed(), today);
+      EXPECT_TRUE(store.find(name, today).has_value()) << "until the program ends";
+    }
+    ASSERT_TRUE(store.save(place.file()).has_value());
+    capability_store again;
+    ASSERT_TRUE(again.load(place.file()).has_value());
+    const bool is_written = longest <= capability_store::max_name_bytes;
+    EXPECT_EQ(again.size(), is_written ? capability_store::max_entries : 1u) << longest;
+    EXPECT_EQ(again.find("rtmp://a:1935/live", today), listed()) << longest;
+  }
+}
+
 TEST(capability_store, tells_of_changes_only) {
   int changes = 0;
   capability_store store([&changes] { ++changes; });
