@@ -52,7 +52,8 @@ std::optional<publish_failure> publish_rounds::judge(const client_dialogue& dial
 
 /// The server heard connect and refused it or went away without a word.
 bool publish_rounds::may_dislike_properties(const client_dialogue& dialogue, disconnect_reason reason) const noexcept {
-  if (!m_offer.any()) return false;
+  // A server that asked who publishes has taken the properties; and a proof is good for one connection.
+  if (!m_offer.any() || !m_auth.query().empty()) return false;
   const dialogue_failure said = dialogue.failure();
   const bool is_refused = said == dialogue_failure::denied || said == dialogue_failure::server_error ||
                           said == dialogue_failure::closed_by_server;

@@ -177,6 +177,22 @@ TEST(native_publisher_rounds, ends_denied_with_a_clear_sentence_where_the_proof_
   }
 }
 
+TEST(native_publisher_rounds, takes_a_refusal_of_its_proof_in_other_words_for_one) {
+  for (const uint64_t challenges : {1u, 2u}) {
+    publisher_bench bench(asking(auth_method::adobe));
+    bench.start("rtmp://camera:passw0rd@server/live/k", everything);
+    ASSERT_TRUE(
+        bench.world.run_until_true([&] { return bench.server.totals().connects_refused == challenges; }, seconds(1)));
+    rtmp_server_faults faults;
+    faults.deny_connect = true;
+    bench.server.set_faults(faults);
+    bench.world.run_for(seconds(1));
+    EXPECT_STREQ(reason_name(bench.heard.reason), "denied");
+    EXPECT_EQ(bench.heard.text, "NetConnection.Connect.Rejected: Connection rejected.");
+    EXPECT_EQ(bench.server.totals().connections_accepted, challenges + 1);
+  }
+}
+
 TEST(native_publisher_rounds, tells_no_user_to_a_server_that_did_not_ask) {
   publisher_bench bench;
   rude_server rude(bench.network);
