@@ -29,8 +29,9 @@ class librtmp_publisher_factory final : public publisher_factory {
   librtmp_crew m_crew;
 };
 
-/// One attempt by librtmp, of one or, where a server asks for a password, several connections (publish_rounds): the handshake, RTMPE's cipher, chunk headers and sending are the library's; the transport (names, TCP,
-/// TLS), deadlines, and all that is said and heard are ours.
+/// One attempt by librtmp, of one or, where a server asks for a password, several connections (publish_rounds). The handshake,
+/// RTMPE's cipher, chunk headers and sending are the library's; the transport (names, TCP, TLS), deadlines, and all that is said and
+/// heard are ours.
 /// Shape: as publisher says. client_dialogue decides what is said; its chunks are taken apart to messages, which librtmp sends. What the
 ///   server says goes to the dialogue's own chunk reader: none of it reaches the library's. write() copies what it takes.
 /// Errors: as native_publisher. A library that gives up is a protocol_violation during the handshake, else connection_reset.
