@@ -42,6 +42,8 @@ TEST(check_remedies, tell_the_reasons_of_a_step_apart) {
   EXPECT_NE(remedy_for(check_step::dns, "no_such_name"), remedy_for(check_step::dns, "name_service_silent"));
   EXPECT_NE(remedy_for(check_step::publish, "denied"), remedy_for(check_step::publish, "name_in_use"));
   EXPECT_NE(remedy_for(check_step::connect, "denied"), remedy_for(check_step::publish, "denied"));
+  EXPECT_NE(remedy_for(check_step::tls, "handshake_failure"), remedy_for(check_step::tls, "client_certificate"));
+  EXPECT_NE(remedy_for(check_step::tls, "handshake_failure"), remedy_for(check_step::tls, "tls_failed"));
 }
 
 TEST(check_remedies, know_every_sentence_of_a_tls_refusal) {
@@ -68,6 +70,8 @@ TEST(check_remedies, know_every_sentence_of_a_tls_refusal) {
        "client_certificate"},
       {explain_tls_error(ERR_PACK(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + SSL_AD_UNKNOWN_CA), tls_version::v1_2),
        "client_certificate"},
+      {explain_tls_error(ERR_PACK(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + SSL_AD_HANDSHAKE_FAILURE), tls_version::v1_2),
+       "handshake_failure"},
       {explain_tls_error(ERR_PACK(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + SSL_AD_INTERNAL_ERROR), tls_version::v1_2),
        "alert"},
   };
