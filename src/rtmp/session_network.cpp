@@ -92,10 +92,12 @@ void session::follow_path() {
 }
 
 /// Only what waits is woken, and not by a loss: a route to the server that was used last must be there, and be another one.
+/// What never connected knows of no such server.
 void session::wake() {
+  if (!m_has_new_path && !m_path) return;
   const time_point allowed = m_woken_at == time_point{} ? time_point{} : m_woken_at + between_wakes;
   if (m_loop.now() < allowed) return m_link_timer->arm_at(allowed);
-  if (!m_has_new_path && m_path) {
+  if (!m_has_new_path) {
     const auto route = m_services.links->route_to(m_peer);
     if (!route || *route == *m_path) return;
   }

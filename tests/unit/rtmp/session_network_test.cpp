@@ -332,5 +332,21 @@ TEST(session_links, a_path_that_came_during_an_attempt_is_used_when_it_failed) {
   EXPECT_EQ(bench.state(), session_state::connected);
 }
 
+TEST(session_links, a_loss_does_not_wake_what_never_connected_and_uses_up_no_wake) {
+  link_bench bench;
+  bench.config.retry_policy.initial_delay = bench.config.retry_policy.max_delay = seconds(600);
+  bench.server("p").connect_failure = disconnect_reason::unreachable;
+  bench.start();
+  ASSERT_EQ(bench.attempts(), 1u);
+  bench.links.lead_nowhere();
+  bench.change_links(false);
+  bench.run(seconds(5));
+  EXPECT_EQ(bench.attempts(), 1u);
+  bench.links.lead_over(3);
+  bench.change_links(true);
+  bench.run(seconds(1));
+  EXPECT_EQ(bench.attempts(), 2u) << "at once";
+}
+
 }  // namespace
 }  // namespace campush
