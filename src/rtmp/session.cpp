@@ -88,7 +88,7 @@ void session::close() noexcept {
   m_move_to.reset();
   m_requests_in_a_row = 0;
   m_requested_at = time_point{};
-  m_awaits_h264 = m_is_encoder_deaf = m_tries_codec_again = m_has_new_path = false;
+  m_awaits_h264 = m_is_encoder_busy = m_is_encoder_deaf = m_tries_codec_again = m_has_new_path = false;
   m_codec_note.clear();
   m_peer = endpoint{};
   m_path.reset();
@@ -159,10 +159,12 @@ disconnect_reason session::hold_reason(bool has_start_tag) const {
 }
 
 void session::hold(disconnect_reason reason) {
-  if (m_held != reason && reason == disconnect_reason::codec_refused) hold_codec();
+  const bool is_told = m_held == reason;
   m_held = reason;
   const bool is_known = m_status.state == session_state::disconnected && m_status.reason == reason;
-  if (!is_known && apply(session_event::disconnect, reason)) publish_status();
+  if (!is_known && !apply(session_event::disconnect, reason)) return;
+  if (!is_told && reason == disconnect_reason::codec_refused) hold_codec();
+  if (!is_known || !is_told) publish_status();
 }
 
 void session::disconnect(duration deadline, std::function<void()> on_idle) {
@@ -201,6 +203,7 @@ void session::retry() {
   m_manager->reset_backoff();
   m_requests_in_a_row = 0;
   m_move_to.reset();
+  m_held = disconnect_reason::none;
   if (m_renewal == renewal::redirect) m_renewal = renewal::none;
   forget_answers();
   if (try_codec_again()) return;
@@ -262,7 +265,13 @@ void session::plan_retry() {
 void session::on_retry_due() {
   m_retry_timer->cancel();
   if (!m_is_wanted) return;
-  if (m_awaits_h264) give_up_encoder();
+  if (m_awaits_h264) {
+    give_up_encoder();
+  } else if (m_held == disconnect_reason::codec_refused) {
+    m_is_encoder_deaf = false;
+  }
+  // What still holds it is asked for anew.
+  m_held = disconnect_reason::none;
   const disconnect_reason reason = hold_reason(false);
   if (reason != disconnect_reason::none) return hold(reason);
   const bool is_resting = m_status.state == session_state::disconnected;

@@ -261,6 +261,7 @@ class session final : public tag_sink, private session_link_events {
   hevc_plan m_plan;                    ///< for the URL in use
   bool m_awaits_h264 = false;          ///< the encoder was asked, no H.264 came yet
   bool m_has_asked_encoder = false;
+  bool m_is_encoder_busy = false;  ///< when it was asked last
   bool m_is_encoder_deaf = false;  ///< it said yes and went on with H.265
   bool m_tries_codec_again = false;
   std::string m_codec_note, m_encoder_problem;

@@ -13,6 +13,10 @@ namespace {
 constexpr duration telling_close = std::chrono::seconds(5);
 /// An encoder that said yes gives a keyframe of the other codec within this.
 constexpr duration encoder_patience = std::chrono::seconds(10);
+/// One that gave no H.264 is asked again: soon where it was busy, seldom where it said yes and did not change.
+constexpr duration ask_busy_after = std::chrono::seconds(30);
+constexpr duration ask_again_after = std::chrono::minutes(5);
+constexpr duration ask_deaf_after = std::chrono::hours(1);
 
 bool is_h265(const std::shared_ptr<const stream_headers>& headers) noexcept {
   return headers && headers->video_codec == codec_id::h265;
@@ -109,6 +113,7 @@ bool session::ask_encoder(std::string_view server) {
                                                : result<void>(fail(error_code::unsupported, "there is no encoder"));
   if (!asked) {
     m_encoder_problem = asked.error().message;
+    m_is_encoder_busy = asked.error().code == error_code::busy;
     return false;
   }
   m_has_asked_encoder = m_awaits_h264 = true;
@@ -140,6 +145,7 @@ void session::give_up_encoder() {
   m_encoder_problem = "it agreed and went on with H.265";
   note_codec("", false);
   remember_error(disconnect_reason::codec_refused, codec_remedy());
+  log_warn(log_module::session, "Session {}: {}", log_name(), m_status.last_error.view());
 }
 
 void session::release_encoder() noexcept {
@@ -163,8 +169,15 @@ void session::on_codec_refused(session_link& link) {
 
 void session::hold_codec() {
   if (m_awaits_h264 || ask_encoder(m_status.url.view())) return m_retry_timer->arm_after(encoder_patience);
+  const std::string before(m_status.last_error.view());
   remember_error(disconnect_reason::codec_refused, codec_remedy());
-  log_warn(log_module::session, "Session {} waits: {}", log_name(), m_status.last_error.view());
+  if (m_status.last_error.view() != before) {
+    log_warn(log_module::session, "Session {} waits: {}", log_name(), m_status.last_error.view());
+  }
+  if (m_config.fallback.what != hevc_fallback::kind::encoder) return;
+  const duration wait = m_is_encoder_deaf ? ask_deaf_after : m_is_encoder_busy ? ask_busy_after : ask_again_after;
+  m_retry_timer->arm_after(wait);
+  m_status.next_retry_at = m_loop.now() + wait;
 }
 
 std::string session::codec_remedy() const {
