@@ -16,7 +16,7 @@ disconnect_reason reason_of(const error& problem) noexcept {
 }  // namespace
 
 void session::begin_attempt() {
-  m_connects_after_leaving = false;
+  m_connects_after_leaving = m_tries_codec_again = false;
   begin_connection();
   m_manager->on_connecting();
   ++m_status.attempts;

@@ -66,5 +66,21 @@ TEST(session_encoder, that_did_not_do_as_asked_is_asked_again_seldom) {
   }
 }
 
+TEST(session_encoder, is_not_waited_for_any_more_once_the_connection_was_lost) {
+  codec_bench bench(codec_bench::obedient());
+  bench.list_codecs("a", false);
+  const auto status = bench.create(codec_bench::config_for("a", fallback::encoder));
+  bench.start();
+  ASSERT_EQ(codec_bench::pictures(bench.last()), "h264 enhanced");
+  bench.list_codecs("a", true);
+  const size_t attempts = bench.attempts();
+  ASSERT_TRUE(bench.subject.retry("a").has_value());
+  bench.servers.kill("a");
+  bench.run(seconds(10));
+  EXPECT_EQ(status->read().state, session_state::connected);
+  EXPECT_EQ(codec_bench::pictures(bench.last()), "h265 enhanced");
+  EXPECT_EQ(bench.attempts(), attempts + 1) << "the new connection has H.265 already";
+}
+
 }  // namespace
 }  // namespace campush
