@@ -162,6 +162,7 @@ class session final : public tag_sink, private session_link_events {
   bool ask_encoder(std::string_view server);
   bool is_refused_by(const session_link& link) const noexcept;
   void on_codec_refused(session_link& link);
+  void adopt_plan();
   bool join_others(std::string_view server);
   bool await_h264(std::string_view server);
   std::string codec_remedy() const;

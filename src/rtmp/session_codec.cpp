@@ -36,7 +36,13 @@ hevc_knowledge session::known_of(const stream_url& url) noexcept {
 void session::on_link_answer(session_link& link, const server_capabilities& answer) {
   learn(link, answer);
   link.set_plan(plan_hevc(m_config.hevc, known_of(link.route().url)));
-  if (&link == m_main.get()) m_plan = link.plan();
+  if (&link == m_main.get()) adopt_plan();
+}
+
+/// Of the connection in use; it may be the first that knows of a refusal, while the encoder gives H.264 to others already.
+void session::adopt_plan() {
+  m_plan = m_main->plan();
+  if (m_stream == m_own_stream && !m_has_asked_encoder && !has_h265()) join_others(m_main->masked_url());
 }
 
 void session::learn(const session_link& link, const server_capabilities& answer) {

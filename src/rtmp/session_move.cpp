@@ -87,7 +87,7 @@ void session::switch_to_probe() {
   begin_connection();
   stop_link(std::move(m_main));
   m_main = std::move(m_probe);
-  m_plan = m_main->plan();
+  adopt_plan();
   if (m_probe_kind == probe_kind::failback) {
     m_manager->on_failback_succeeded();
     m_status.url_index = 0;
@@ -112,7 +112,7 @@ bool session::promote_probe() {
   m_manager->on_connecting();
   ++m_status.attempts;
   m_main = std::move(m_probe);
-  m_plan = m_main->plan();
+  adopt_plan();
   m_status.url = m_main->masked_url();
   publish_status();
   if (m_main->is_published()) on_main_published();

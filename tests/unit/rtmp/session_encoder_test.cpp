@@ -82,5 +82,26 @@ TEST(session_encoder, is_not_waited_for_any_more_once_the_connection_was_lost) {
   EXPECT_EQ(bench.attempts(), attempts + 1) << "the new connection has H.265 already";
 }
 
+TEST(session_encoder, stays_h264_for_one_that_learns_of_the_refusal_while_it_gives_h264) {
+  codec_bench bench(codec_bench::obedient());
+  bench.list_codecs("a", false);
+  bench.list_codecs("b", false);
+  bench.create(codec_bench::config_for("a", fallback::encoder));
+  bench.start();
+  ASSERT_EQ(bench.main_camera.codecs_asked(), "h264");
+  const auto second = bench.create(codec_bench::config_for("b", fallback::encoder));
+  bench.run(seconds(3));
+  ASSERT_EQ(second->read().state, session_state::connected);
+  EXPECT_TRUE(second->read().is_on_fallback);
+  const size_t attempts = bench.attempts();
+  ASSERT_TRUE(bench.subject.destroy("a").has_value());
+  bench.run(seconds(3));
+  EXPECT_EQ(bench.main_camera.codecs_asked(), "h264") << "the other one needs it";
+  EXPECT_EQ(bench.attempts(), attempts);
+  ASSERT_TRUE(bench.subject.destroy("b").has_value());
+  bench.run(seconds(2));
+  EXPECT_EQ(bench.main_camera.codecs_asked(), "h264 h265");
+}
+
 }  // namespace
 }  // namespace campush
