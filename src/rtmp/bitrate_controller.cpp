@@ -46,10 +46,14 @@ uint64_t kbps_of(uint64_t bytes, duration span) noexcept {
 
 }  // namespace
 
+uint32_t usual_floor_kbps(uint32_t ceiling_kbps) noexcept {
+  if (ceiling_kbps == 0) return least_floor_kbps;
+  return std::min(ceiling_kbps, std::max(least_floor_kbps, ceiling_kbps / 100 * floor_percent));
+}
+
 bitrate_controller::bitrate_controller(const bitrate_bounds& bounds) noexcept
     : m_configured(bounds.ceiling_kbps), m_ceiling(bounds.ceiling_kbps), m_target(bounds.ceiling_kbps) {
-  const uint32_t usual = std::max(least_floor_kbps, m_configured / 100 * floor_percent);
-  m_floor = std::min(m_configured, bounds.floor_kbps > 0 ? bounds.floor_kbps : usual);
+  m_floor = bounds.floor_kbps > 0 ? std::min(m_configured, bounds.floor_kbps) : usual_floor_kbps(m_configured);
 }
 
 void bitrate_controller::begin(time_point now, duration grace) noexcept {
@@ -63,7 +67,8 @@ void bitrate_controller::begin(time_point now, duration grace) noexcept {
   m_shortest_since = m_asked_at = now;
 }
 
-void bitrate_controller::lower_ceiling(uint32_t kbps) noexcept {
+void bitrate_controller::lower_ceiling(uint32_t kbps, time_point now) noexcept {
+  m_last_sample = now;
   m_ceiling = std::clamp(kbps, m_floor, m_ceiling);
   m_target = std::min(m_target, m_ceiling);
 }
@@ -114,6 +119,7 @@ bool bitrate_controller::look(time_point now, duration window, view& out) const 
   out.acknowledged = minus(last.seen.acknowledged_bytes, first->seen.acknowledged_bytes);
   out.video = minus(last.seen.offered_video_bytes, first->seen.offered_video_bytes);
   out.audio = minus(last.seen.offered_audio_bytes, first->seen.offered_audio_bytes);
+  out.unsendable = minus(last.seen.unsendable_bytes, first->seen.unsendable_bytes);
   out.has_drops = last.seen.congestion_drops > first->seen.congestion_drops;
   out.span = last.at - first->at;
   return true;
@@ -123,7 +129,7 @@ bitrate_controller::verdict bitrate_controller::judge(time_point now, const view
   // A line that carries nothing at all tells no rate: it recovers, or liveness ends the connection.
   if (seen.acknowledged == 0) m_short_since = time_point{};
   if (seen.acknowledged == 0) return verdict::neutral;
-  const bool is_short = seen.acknowledged * 100 < (seen.video + seen.audio) * short_percent;
+  const bool is_short = seen.acknowledged * 100 < minus(seen.video + seen.audio, seen.unsendable) * short_percent;
   if (!is_short) m_short_since = time_point{};
   if (is_short && m_short_since == time_point{}) m_short_since = now;
   // While the queue is empty and waits for a keyframe nothing is delivered, and nothing is learned.

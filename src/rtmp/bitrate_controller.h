@@ -6,6 +6,9 @@
 
 namespace campush {
 
+/// The lowest rate that is asked for where none is configured: max(150, 25 % of the ceiling), not above the ceiling (0: unknown).
+uint32_t usual_floor_kbps(uint32_t ceiling_kbps) noexcept;
+
 /// What adaptive bitrate looks at, five times a second. Bytes only grow, except `accepted_bytes`, which a drop takes back from.
 struct bitrate_sample {
   duration queue_delay{};  ///< send_queue::queue_delay(): bytes in flight do not count
@@ -13,6 +16,7 @@ struct bitrate_sample {
   uint64_t accepted_bytes = 0;                                ///< of the connection: what left the queue or waits in it
   uint64_t acknowledged_bytes = 0;                            ///< of the connection, by the peer's TCP
   uint64_t offered_video_bytes = 0, offered_audio_bytes = 0;  ///< of the session, before any drop
+  uint64_t unsendable_bytes = 0;                              ///< of these, what no link could carry: too big
   uint64_t congestion_drops = 0;                              ///< pictures that the queue dropped, of the session
   uint32_t asked_kbps = 0;  ///< what the encoder runs at by the votes of all; 0: nobody asked
 };
@@ -46,7 +50,7 @@ class bitrate_controller {
   void begin(time_point now, duration grace) noexcept;
   void sample(time_point now, const bitrate_sample& seen) noexcept;
   /// A picture was over what the server takes: `kbps` is the ceiling from now on, for this connection and those soon after it.
-  void lower_ceiling(uint32_t kbps) noexcept;
+  void lower_ceiling(uint32_t kbps, time_point now) noexcept;
 
   uint32_t target_kbps() const noexcept { return m_target; }
   uint32_t ceiling_kbps() const noexcept { return m_ceiling; }
@@ -61,9 +65,9 @@ class bitrate_controller {
   };
   /// What happened in the window that ends now.
   struct view {
-    duration smallest_delay{};                                      ///< of our queue
-    duration smallest_way{};                                        ///< of our queue and of the buffers on the way
-    uint64_t accepted = 0, acknowledged = 0, video = 0, audio = 0;  ///< bytes
+    duration smallest_delay{};  ///< of our queue
+    duration smallest_way{};    ///< of our queue and of the buffers on the way
+    uint64_t accepted = 0, acknowledged = 0, video = 0, audio = 0, unsendable = 0;  ///< bytes
     duration span{};
     bool has_drops = false;
   };

@@ -44,6 +44,7 @@ void session::adapt_bitrate(time_point now) {
   seen.acknowledged_bytes = m_sampler.acknowledged_bytes();
   seen.offered_video_bytes = m_feed.offered_video_bytes();
   seen.offered_audio_bytes = m_feed.offered_audio_bytes();
+  seen.unsendable_bytes = m_feed.unsendable_bytes();
   seen.congestion_drops = congestion_drops(m_feed.queue().dropped());
   seen.asked_kbps = votes.asked_kbps();
   const bool was_obeyed = m_bitrate.is_obeyed();
@@ -51,7 +52,7 @@ void session::adapt_bitrate(time_point now) {
   // It may have been restarted, and with that forgotten what it was told.
   if (was_obeyed && !m_bitrate.is_obeyed()) votes.repeat();
   report_bitrate(votes);
-  votes.vote(this, {m_bitrate.target_kbps(), m_bitrate.floor_kbps(), m_bitrate.ceiling_kbps()}, now);
+  votes.vote(this, {m_bitrate.target_kbps(), m_bitrate.floor_kbps(), m_config.encoder_kbps}, now);
 }
 
 void session::report_bitrate(const bitrate_votes& votes) {
@@ -72,13 +73,20 @@ void session::withdraw_bitrate() noexcept {
 void session::lower_bitrate_for_size(time_point now) {
   if (m_config.is_secondary || m_stream != m_own_stream) return;
   if (now - m_bitrate_asked_at < bitrate_asked_every) return;
+  bitrate_votes& votes = m_stream->bitrate();
+  // What is sent says nothing: with a keyframe its whole group is dropped.
+  const uint32_t configured = m_config.encoder_kbps > 0 ? m_config.encoder_kbps : m_feed.offered_video_kbps();
+  const uint32_t running = votes.asked_kbps() > 0 ? votes.asked_kbps() : configured;
+  if (running == 0) return;
   m_bitrate_asked_at = now;
-  const auto kbps =
-      static_cast<uint32_t>(std::min<uint64_t>(m_sampler.bitrate_current_bps() / 1000 * 3 / 4, UINT32_MAX));
-  if (kbps == 0) return;
-  if (m_bitrate.is_enabled()) return m_bitrate.lower_ceiling(kbps);
-  m_lowered_kbps = m_lowered_kbps == 0 ? kbps : std::min(m_lowered_kbps, kbps);
-  m_stream->bitrate().vote(this, {m_lowered_kbps, 0, m_config.encoder_kbps}, now);
+  const uint32_t wanted = running - running / 4;
+  if (m_bitrate.is_enabled()) {
+    m_bitrate.lower_ceiling(wanted, now);
+    return votes.vote(this, {m_bitrate.target_kbps(), m_bitrate.floor_kbps(), m_config.encoder_kbps}, now);
+  }
+  const uint32_t floor = usual_floor_kbps(m_config.encoder_kbps);
+  m_lowered_kbps = std::min(running, std::max(wanted, floor));
+  votes.vote(this, {m_lowered_kbps, floor, m_config.encoder_kbps}, now);
 }
 
 }  // namespace campush

@@ -13,7 +13,14 @@ bool is_same_body(const tag_ptr& left, const tag_ptr& right) noexcept {
   return left == right || (left && right && left->body == right->body);
 }
 
+constexpr duration rate_span = std::chrono::seconds(4), least_rate_span = std::chrono::seconds(1);
+constexpr duration longest_picture = std::chrono::seconds(1);
+
 constexpr uint8_t rasl_n = h265_nal::rasl_r - 1;
+
+uint32_t rate_of(uint64_t bytes, duration elapsed) noexcept {
+  return static_cast<uint32_t>(std::min<uint64_t>(bytes * 8000 / static_cast<uint64_t>(elapsed.count()), UINT32_MAX));
+}
 
 /// Of the first slice; vcl_end if there is none.
 uint8_t picture_type(byte_view units) noexcept {
@@ -39,7 +46,9 @@ void session_feed::reset(const options& chosen) {
   m_options = chosen;
   m_queue.reset(chosen.limits, chosen.dialect);
   m_frames_sent = {};
-  m_offered_video = m_offered_audio = 0;
+  m_offered_video = m_offered_audio = m_unsendable = 0;
+  m_offered_now = {};
+  m_offered_kbps = 0;
 }
 
 void session_feed::start(time_point zero, time_point now, duration grace) {
@@ -53,16 +62,17 @@ void session_feed::stop() noexcept {
   m_queue.clear();
   m_known.clear();
   m_sent = {};
-  m_is_started = m_may_lead = m_is_after_splice = false;
+  m_is_started = m_may_lead = m_is_after_splice = m_is_cut_by_size = false;
 }
 
 session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_ptr<const stream_headers>& headers,
                                          time_point now) {
-  (tag->is_video_track() ? m_offered_video : m_offered_audio) += tag->payload_bytes(m_options.dialect);
+  count_offered(*tag);
   if (!m_is_started || tag->dts < m_zero) {
     m_queue.count_drop(*tag, drop_reason::before_start);
     return verdict::dropped;
   }
+  count_unsendable(*tag);
   if (is_too_big(*tag)) {
     m_queue.count_drop(*tag, drop_reason::too_big);
     return verdict::too_big;
@@ -78,6 +88,41 @@ session_feed::verdict session_feed::push(const tag_ptr& tag, const std::shared_p
     return verdict::dropped;
   }
   return m_queue.push(tag, now, is_leading) ? verdict::queued : verdict::dropped;
+}
+
+void session_feed::count_drop(const flv_tag& tag, drop_reason reason) noexcept {
+  count_offered(tag);
+  m_queue.count_drop(tag, reason);
+}
+
+void session_feed::count_offered(const flv_tag& tag) noexcept {
+  const uint64_t bytes = tag.payload_bytes(m_options.dialect);
+  (tag.is_video_track() ? m_offered_video : m_offered_audio) += bytes;
+  if (tag.kind != tag_kind::video) return;
+  offered_span& span = m_offered_now;
+  const duration since_last = tag.dts - span.to;
+  if (span.bytes == 0 || since_last < duration::zero() || since_last > longest_picture) {
+    span = {tag.dts, tag.dts, 0};
+  } else if (tag.dts - span.from >= rate_span) {
+    m_offered_kbps = rate_of(span.bytes, tag.dts - span.from);
+    span = {tag.dts, tag.dts, 0};
+  }
+  span.to = tag.dts;
+  span.bytes += bytes;
+}
+
+void session_feed::count_unsendable(const flv_tag& tag) noexcept {
+  if (tag.kind != tag_kind::video) return;
+  const bool is_big = is_too_big(tag);
+  if (is_big && !tag.is_disposable) m_is_cut_by_size = true;
+  if (!is_big && tag.is_keyframe) m_is_cut_by_size = false;
+  if (is_big || m_is_cut_by_size) m_unsendable += tag.payload_bytes(m_options.dialect);
+}
+
+uint32_t session_feed::offered_video_kbps() const noexcept {
+  if (m_offered_kbps > 0) return m_offered_kbps;
+  const duration elapsed = m_offered_now.to - m_offered_now.from;
+  return elapsed >= least_rate_span ? rate_of(m_offered_now.bytes, elapsed) : 0;
 }
 
 bool session_feed::refers_past_keyframe(const flv_tag& tag) noexcept {

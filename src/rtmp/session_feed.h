@@ -38,9 +38,12 @@ class session_feed {
   bool is_started() const noexcept { return m_is_started; }
 
   verdict push(const tag_ptr& tag, const std::shared_ptr<const stream_headers>& headers, time_point now);
+  /// Of pictures, as they came in over the last seconds, dropped or not; 0 until a second of them came.
+  uint32_t offered_video_kbps() const noexcept;
   /// Over what the server or the protocol takes in one message.
   bool is_too_big(const flv_tag& tag) const noexcept;
-  void count_drop(const flv_tag& tag, drop_reason reason) noexcept { m_queue.count_drop(tag, reason); }
+  /// Of a tag that is not pushed.
+  void count_drop(const flv_tag& tag, drop_reason reason) noexcept;
   /// False when the publisher did not take all: send() again after its on_writable().
   bool send(publisher& to, session_sampler& sampler);
 
@@ -50,6 +53,8 @@ class session_feed {
   /// Payload of all that was pushed since reset(), whatever became of it: what the encoder makes.
   uint64_t offered_video_bytes() const noexcept { return m_offered_video; }
   uint64_t offered_audio_bytes() const noexcept { return m_offered_audio; }
+  /// Of these, the pictures over the server's size and those that refer to them.
+  uint64_t unsendable_bytes() const noexcept { return m_unsendable; }
   const std::array<uint64_t, frame_kind_count>& frames_sent() const noexcept { return m_frames_sent; }
 
  private:
@@ -60,6 +65,13 @@ class session_feed {
     uint32_t video_generation = 0, audio_generation = 0, metadata_generation = 0;
     tag_ptr metadata, video_header, audio_header;
   };
+  /// A few seconds of the stream without a gap.
+  struct offered_span {
+    time_point from{}, to{};
+    uint64_t bytes = 0;
+  };
+  void count_offered(const flv_tag& tag) noexcept;
+  void count_unsendable(const flv_tag& tag) noexcept;
   void remember_headers(const std::shared_ptr<const stream_headers>& headers);
   bool is_generation_queued(uint32_t generation) const noexcept;
   bool refers_past_keyframe(const flv_tag& tag) noexcept;
@@ -82,9 +94,12 @@ class session_feed {
   time_point m_zero{};
   bool m_is_started = false;
   bool m_may_lead = false;         ///< no trailing picture came since the newest keyframe
+  bool m_is_cut_by_size = false;   ///< a picture was too big, no keyframe came since
   bool m_is_after_splice = false;  ///< what was before that keyframe is of another stream
   std::array<uint64_t, frame_kind_count> m_frames_sent{};
-  uint64_t m_offered_video = 0, m_offered_audio = 0;
+  uint64_t m_offered_video = 0, m_offered_audio = 0, m_unsendable = 0;
+  offered_span m_offered_now;
+  uint32_t m_offered_kbps = 0;  ///< of the last whole span
 };
 
 }  // namespace campush

@@ -279,7 +279,7 @@ TEST(bitrate_controller, goes_on_where_it_stood_after_a_short_interruption_only)
 TEST(bitrate_controller, a_picture_too_big_for_the_server_lowers_the_ceiling) {
   modelled_link link(4000);
   link.run(seconds(20));
-  link.controller.lower_ceiling(3000);
+  link.controller.lower_ceiling(3000, link.now);
   link.run(seconds(60));
   EXPECT_EQ(link.target(), 3000u);
 }

@@ -269,6 +269,7 @@ TEST(session, writes_again_when_the_transport_takes_bytes_again) {
 TEST(session, a_picture_over_max_message_bytes_is_dropped_reported_and_a_lower_bitrate_asked_for) {
   session_bench bench;
   bench.config.max_message_bytes = 20'000;
+  bench.config.encoder_kbps = 4000;
   bench.start();
   bench.run(seconds(2));
   const size_t keys_before = bench.subject.status().frames_sent[0];
@@ -278,8 +279,62 @@ TEST(session, a_picture_over_max_message_bytes_is_dropped_reported_and_a_lower_b
   EXPECT_EQ(status.frames_sent[0], keys_before);
   EXPECT_GE(status.dropped.count[static_cast<size_t>(frame_kind::key)][static_cast<size_t>(drop_reason::too_big)], 1u);
   EXPECT_NE(status.last_error.view().find("message_too_big"), std::string_view::npos);
-  EXPECT_GT(bench.camera.bitrate_asked(), 0u);
+  EXPECT_EQ(bench.camera.bitrate_asked(), 3000u);
   EXPECT_EQ(status.state, session_state::connected);
+}
+
+struct size_row {
+  const char* name;
+  uint32_t encoder_kbps;
+  bool is_adaptive, has_audio, is_big_from_the_start;
+  std::array<uint32_t, 5> asked;  ///< every 11 s
+};
+class session_size : public ::testing::TestWithParam<size_row> {};
+INSTANTIATE_TEST_SUITE_P(
+    bitrate, session_size,
+    ::testing::Values(size_row{"with_sound", 4000, false, true, false, {3000, 2250, 1688, 1266, 1000}},
+                      size_row{"without_sound", 4000, false, false, false, {3000, 2250, 1688, 1266, 1000}},
+                      size_row{"from_the_start", 4000, false, true, true, {3000, 2250, 1688, 1266, 1000}},
+                      size_row{"adaptive", 4000, true, true, false, {3000, 2250, 1688, 1266, 1000}},
+                      size_row{"adaptive_from_the_start", 4000, true, true, true, {3000, 2250, 1688, 1266, 1000}},
+                      size_row{"of_a_slow_encoder", 240, false, true, false, {180, 150, 150, 150, 150}},
+                      // 24 pictures of 5000 and one of 1000 a second, until they are too big: 968 kbit/s.
+                      size_row{"of_unknown_rate", 0, false, false, false, {726, 545, 409, 307, 230}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST_P(session_size, lowers_what_the_encoder_runs_at_by_a_quarter_every_ten_seconds) {
+  const size_row& row = GetParam();
+  frame_feeder::options source = row.has_audio ? with_audio() : frame_feeder::options{};
+  source.picture_bytes = 5000;
+  source.keyframe_bytes = row.is_big_from_the_start ? 30'000 : 1000;
+  session_bench bench(source);
+  bench.config.max_message_bytes = 20'000;
+  bench.config.encoder_kbps = row.encoder_kbps;
+  bench.config.adaptive_bitrate.enabled = row.is_adaptive;
+  bench.start();
+  if (!row.is_big_from_the_start) bench.run(seconds(5));
+  bench.camera.settings.keyframe_bytes = 30'000;
+  bench.run(seconds(5));
+  for (const uint32_t expected : row.asked) {
+    EXPECT_NEAR(bench.camera.bitrate_asked(), expected, row.encoder_kbps > 0 ? 1 : 5);
+    bench.run(seconds(11));
+  }
+  EXPECT_EQ(bench.attempts(), 1u);
+}
+
+TEST(session, a_bitrate_lowered_for_the_first_keyframe_stays_when_media_start) {
+  frame_feeder::options source;
+  source.keyframe_bytes = 30'000;
+  session_bench bench(source);
+  bench.config.max_message_bytes = 20'000;
+  bench.config.encoder_kbps = 4000;
+  bench.config.adaptive_bitrate.enabled = true;
+  bench.start();
+  bench.run(seconds(2));
+  bench.camera.settings.keyframe_bytes = 1000;
+  bench.run(seconds(30));
+  EXPECT_NE(bench.connection(0).order(), "");
+  EXPECT_EQ(bench.camera.bitrate_asked(), 3000u);
 }
 
 TEST(session, sends_nothing_at_all_before_a_keyframe_that_fits) {
