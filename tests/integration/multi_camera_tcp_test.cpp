@@ -27,7 +27,10 @@ class running_loop {
   tcp_network network{loop};
 
   running_loop() : m_thread([this] { loop.run(); }) {}
-  ~running_loop() {
+  ~running_loop() { end(); }
+  /// What belongs to the loop is destroyed behind its thread, as the agent does it.
+  void end() {
+    if (!m_thread.joinable()) return;
     loop.stop();
     m_thread.join();
   }
@@ -49,6 +52,7 @@ struct publishing_loop : running_loop {
   connector ways{loop, network, names};
   native_publisher_factory native{loop, ways};
   publisher_switch publishers{native, loop, ways};
+  ~publishing_loop() { end(); }
 };
 
 /// CAMPUSH_BACKEND says what speaks to the servers; without it the native engine does.
