@@ -17,8 +17,6 @@ namespace {
 
 constexpr size_t handshake_bytes = 1 + 2 * handshake::part_bytes;
 constexpr int pair_buffer_bytes = 64 * 1024;
-constexpr int64_t read_burst_bytes = 1 << 20;
-constexpr int64_t read_bytes_per_second = 64 * 1024;
 
 /// A server speaks in answers alone. While nothing comes it is asked less and less often.
 constexpr duration first_poll = std::chrono::milliseconds(20), last_poll = std::chrono::milliseconds(500);
@@ -72,9 +70,8 @@ librtmp_pipe::librtmp_pipe(librtmp_crew& crew, std::unique_ptr<byte_stream> tran
       m_poll_interval(first_poll),
       m_outgoing(buffer_bytes),
       m_incoming(buffer_bytes / 2),
-      m_handshake_left(handshake_bytes),
-      m_read_allowance(read_burst_bytes),
-      m_last_read(crew.loop().now()) {
+      m_handshake_left(handshake_bytes) {
+  m_allowance.begin(crew.loop().now());
   if (options.tunnel_authority.empty()) return;
   m_tunnel = std::make_unique<http_tunnel>(options.tunnel_authority);
   m_poll = crew.loop().make_timer([this] { on_poll_due(); });
@@ -260,15 +257,7 @@ void librtmp_pipe::on_readable() {
 }
 
 bool librtmp_pipe::is_read_allowed(size_t bytes) noexcept {
-  const time_point now = m_crew.loop().now();
-  const auto elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - m_last_read).count();
-  if (elapsed_ms > 0) {
-    m_last_read = now;
-    const int64_t refill = std::min<int64_t>(elapsed_ms, 60'000) * read_bytes_per_second / 1000;
-    m_read_allowance = std::min(read_burst_bytes, m_read_allowance + refill);
-  }
-  m_read_allowance -= static_cast<int64_t>(bytes);
-  return m_read_allowance >= 0;
+  return m_allowance.take(bytes, m_crew.loop().now());
 }
 
 void librtmp_pipe::take(uint8_t* bytes, size_t size) {

@@ -9,6 +9,7 @@
 #include "net/fd_watch.h"
 #include "rtmp/librtmp_worker.h"
 #include "rtmp/protocol/http_tunnel.h"
+#include "rtmp/read_allowance.h"
 
 namespace campush {
 
@@ -168,8 +169,7 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
   std::vector<uint8_t> m_incoming;
   std::vector<uint8_t> m_early;  ///< behind the handshake, before librtmp has seen it whole
   size_t m_handshake_left;
-  int64_t m_read_allowance;
-  time_point m_last_read{};
+  read_allowance m_allowance;
 };
 
 }  // namespace campush

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "rtmp/protocol/handshake.h"
+#include "rtmp/publish_wire.h"
 
 namespace campush {
 
@@ -23,15 +24,6 @@ connect_phase phase_of(connect_stage reached) noexcept {
     case connect_stage::tls: return connect_phase::tls;
   }
   return connect_phase::none;
-}
-
-connect_phase phase_of(dialogue_phase reached) noexcept {
-  switch (reached) {
-    case dialogue_phase::idle:
-    case dialogue_phase::handshake: return connect_phase::handshake;
-    case dialogue_phase::connect: return connect_phase::connect;
-    default: return connect_phase::publish;
-  }
 }
 
 bool is_encrypted(url_scheme scheme) noexcept {
@@ -221,29 +213,13 @@ void librtmp_publisher::publish() {
   flush_dialogue();
 }
 
-message_header librtmp_publisher::header_of(const outgoing_tag& item) const noexcept {
-  message_header header;
-  header.timestamp_ms = item.timestamp_ms;
-  header.message_stream_id = m_dialogue->message_stream_id();
-  if (item.tag->is_video_track()) {
-    header.type = message_type::video;
-    header.chunk_stream_id = chunk_stream::video;
-  } else if (item.tag->is_audio_track()) {
-    header.type = message_type::audio;
-    header.chunk_stream_id = chunk_stream::audio;
-  } else {
-    header.type = message_type::data_amf0;
-    header.chunk_stream_id = chunk_stream::data;
-  }
-  return header;
-}
-
 size_t librtmp_publisher::write(const outgoing_tag* tags, size_t count, video_dialect dialect) {
   if (m_stage != stage::publishing) return 0;
   size_t taken = 0;
   for (; taken < count && m_pipe->can_send(); ++taken) {
     const flv_tag& tag = *tags[taken].tag;
-    m_pipe->send(librtmp_packet::make(header_of(tags[taken]), tag.head(dialect), tag.body));
+    m_pipe->send(
+        librtmp_packet::make(header_of(tags[taken], m_dialogue->message_stream_id()), tag.head(dialect), tag.body));
   }
   if (taken < count) m_pipe->request_space();
   return taken;

@@ -74,7 +74,6 @@ class librtmp_publisher final : public publisher, private librtmp_pipe_events, p
   void follow_setup(dialogue_phase phase);
   void report_phase(connect_phase phase);
   void on_deadline();
-  message_header header_of(const outgoing_tag& item) const noexcept;
   void fail(disconnect_reason reason, std::string text);
 
   librtmp_publisher_factory& m_shared;

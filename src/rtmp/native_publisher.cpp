@@ -4,23 +4,13 @@
 
 #include <algorithm>
 
+#include "rtmp/publish_wire.h"
+
 namespace campush {
 
 namespace {
 
-constexpr int64_t read_burst_bytes = 1 << 20;
-constexpr int64_t read_bytes_per_second = 64 * 1024;
-
 constexpr connect_phase connector_phases[] = {connect_phase::resolve, connect_phase::tcp, connect_phase::tls};
-
-connect_phase phase_of(dialogue_phase phase) noexcept {
-  switch (phase) {
-    case dialogue_phase::idle:
-    case dialogue_phase::handshake: return connect_phase::handshake;
-    case dialogue_phase::connect: return connect_phase::connect;
-    default: return connect_phase::publish;
-  }
-}
 
 }  // namespace
 
@@ -35,7 +25,7 @@ std::unique_ptr<publisher> native_publisher_factory::make(const publish_target& 
 
 native_publisher::native_publisher(native_publisher_factory& shared, const publish_target& target,
                                    publisher_events& events)
-    : m_shared(shared), m_target(target), m_events(events), m_rounds(m_target), m_read_allowance(read_burst_bytes) {
+    : m_shared(shared), m_target(target), m_events(events), m_rounds(m_target) {
   m_deadline = m_shared.m_loop.make_timer([this] { on_deadline(); });
   m_report = m_shared.m_loop.make_timer([this] { m_events.on_failed(m_reason, m_text); });
 }
@@ -92,7 +82,7 @@ void native_publisher::begin_dialogue() {
   m_dialogue->hold_publish();
   m_dialogue->start();
   m_stage = stage::talking;
-  m_last_read = m_shared.m_loop.now();
+  m_allowance.begin(m_shared.m_loop.now());
   m_deadline->arm_after(m_target.handshake_timeout);
   m_stream->set_events(this);
   report_phase(connect_phase::handshake);
@@ -185,15 +175,7 @@ void native_publisher::on_readable() {
 }
 
 bool native_publisher::is_read_allowed(size_t bytes) noexcept {
-  const time_point now = m_shared.m_loop.now();
-  const auto elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - m_last_read).count();
-  if (elapsed_ms > 0) {
-    m_last_read = now;
-    const int64_t refill = std::min<int64_t>(elapsed_ms, 60'000) * read_bytes_per_second / 1000;
-    m_read_allowance = std::min(read_burst_bytes, m_read_allowance + refill);
-  }
-  m_read_allowance -= static_cast<int64_t>(bytes);
-  return m_read_allowance >= 0;
+  return m_allowance.take(bytes, m_shared.m_loop.now());
 }
 
 void native_publisher::on_bytes(byte_view bytes) {
@@ -289,28 +271,12 @@ size_t native_publisher::pump(const outgoing_tag* tags, size_t count, video_dial
   return taken;
 }
 
-message_header native_publisher::header_of(const outgoing_tag& item) const noexcept {
-  message_header header;
-  header.timestamp_ms = item.timestamp_ms;
-  header.message_stream_id = m_dialogue->message_stream_id();
-  if (item.tag->is_video_track()) {
-    header.type = message_type::video;
-    header.chunk_stream_id = chunk_stream::video;
-  } else if (item.tag->is_audio_track()) {
-    header.type = message_type::audio;
-    header.chunk_stream_id = chunk_stream::audio;
-  } else {
-    header.type = message_type::data_amf0;
-    header.chunk_stream_id = chunk_stream::data;
-  }
-  return header;
-}
-
 size_t native_publisher::prepare(const outgoing_tag* tags, size_t count, video_dialect dialect) noexcept {
   const size_t fresh = std::min(count, m_shared.m_messages.size());
   for (size_t i = 0; i < fresh; ++i) {
     const flv_tag& tag = *tags[i].tag;
-    m_shared.m_messages[i] = chunked_message(header_of(tags[i]), tag.head(dialect), tag.body, m_dialogue->chunk_size());
+    m_shared.m_messages[i] = chunked_message(header_of(tags[i], m_dialogue->message_stream_id()), tag.head(dialect),
+                                             tag.body, m_dialogue->chunk_size());
   }
   return fresh;
 }

@@ -8,6 +8,7 @@
 #include "rtmp/protocol/client_dialogue.h"
 #include "rtmp/publish_rounds.h"
 #include "rtmp/publisher.h"
+#include "rtmp/read_allowance.h"
 
 namespace campush {
 
@@ -85,7 +86,6 @@ class native_publisher final : public publisher, private byte_stream_events {
   size_t prepare(const outgoing_tag* tags, size_t count, video_dialect dialect) noexcept;
   size_t gather(size_t fresh) noexcept;
   size_t settle(const outgoing_tag* tags, size_t fresh, size_t moved) noexcept;
-  message_header header_of(const outgoing_tag& item) const noexcept;
 
   void fail(disconnect_reason reason, std::string text);
 
@@ -106,8 +106,7 @@ class native_publisher final : public publisher, private byte_stream_events {
   chunked_message m_partial;
   bool m_is_blocked = false;
   bool m_has_told_answer = false;
-  int64_t m_read_allowance = 0;
-  time_point m_last_read{};
+  read_allowance m_allowance;
 
   disconnect_reason m_reason = disconnect_reason::none;
   std::string m_text;
