@@ -28,6 +28,12 @@ std::string summary_after(void (*change)(system_config&)) {
   return make_reload_plan(running, wanted).summary();
 }
 
+struct changed_key {
+  const char* name;
+  void (*change)(system_config&);
+  const char* expected;
+};
+
 }  // namespace
 
 TEST(reload_plan, is_empty_when_nothing_changed) {
@@ -37,11 +43,7 @@ TEST(reload_plan, is_empty_when_nothing_changed) {
 }
 
 TEST(reload_plan, touches_only_what_changed) {
-  const struct {
-    const char* name;
-    void (*change)(system_config&);
-    const char* expected;
-  } cases[] = {
+  const changed_key cases[] = {
       {"warnings", [](system_config& c) { c.warnings.emplace_back("x"); }, "nothing changed"},
       {"order", [](system_config& c) { std::swap(c.cameras[0], c.cameras[1]); }, "nothing changed"},
       {"source", [](system_config& c) { c.cameras[1].streams[0].source.video_path = "x"; }, "1 camera restarted"},
@@ -70,20 +72,7 @@ TEST(reload_plan, touches_only_what_changed) {
          c.cameras[2].enabled = false;
        },
        "nothing changed"},
-      {"retry", [](system_config& c) { c.sessions[0].retry_policy.max_attempts = 1; }, "1 session replaced"},
-      {"trust", [](system_config& c) { c.sessions[0].tls.ca_file = "ca.pem"; }, "1 session replaced"},
-      {"signature", [](system_config& c) { c.sessions[0].sign.type = sign_type::aliyun; }, "1 session replaced"},
-      {"fallback", [](system_config& c) { c.sessions[1].fallback.what = hevc_fallback::kind::encoder; },
-       "1 session replaced"},
-      {"encoder",
-       [](system_config& c) {
-         c.cameras[1].streams[0].encoder.bitrate_kbps = 800;
-         c.sessions[1].encoder_kbps = 800;
-       },
-       "1 camera restarted, 1 session replaced"},
       {"files that came", [](system_config& c) { c.file_problems.emplace_back("x"); }, "nothing changed"},
-      {"destination renamed", [](system_config& c) { c.sessions[0].destination = "b"; },
-       "1 session ended, 1 session created"},
       {"level", [](system_config& c) { c.system.log.level = log_level::debug; }, "log level"},
       {"log file", [](system_config& c) { c.system.log.target = log_target::syslog; }, "log target"},
       {"module level", [](system_config& c) { c.system.log.module_levels[0] = log_level::debug; }, "log target"},
@@ -97,6 +86,25 @@ TEST(reload_plan, touches_only_what_changed) {
          c.system.max_cameras = 9;
        },
        "after a restart of the process: system.max_cameras, system.io_threads, system.state_dir"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(summary_after(c.change), c.expected) << c.name;
+}
+
+TEST(reload_plan, replaces_sessions_whose_options_changed) {
+  const changed_key cases[] = {
+      {"retry", [](system_config& c) { c.sessions[0].retry_policy.max_attempts = 1; }, "1 session replaced"},
+      {"trust", [](system_config& c) { c.sessions[0].tls.ca_file = "ca.pem"; }, "1 session replaced"},
+      {"signature", [](system_config& c) { c.sessions[0].sign.type = sign_type::aliyun; }, "1 session replaced"},
+      {"fallback", [](system_config& c) { c.sessions[1].fallback.what = hevc_fallback::kind::encoder; },
+       "1 session replaced"},
+      {"encoder",
+       [](system_config& c) {
+         c.cameras[1].streams[0].encoder.bitrate_kbps = 800;
+         c.sessions[1].encoder_kbps = 800;
+       },
+       "1 camera restarted, 1 session replaced"},
+      {"destination renamed", [](system_config& c) { c.sessions[0].destination = "b"; },
+       "1 session ended, 1 session created"},
   };
   for (const auto& c : cases) EXPECT_EQ(summary_after(c.change), c.expected) << c.name;
 }
