@@ -38,6 +38,33 @@ bool is_own_folder(const std::string& path) {
   return entry.st_uid == ::geteuid() && (entry.st_mode & (S_IWGRP | S_IWOTH)) == 0 && is_writable_folder(path);
 }
 
+/// Where the state goes when the folder that is wanted cannot be written.
+struct fallback_folders {
+  std::string in_home;  ///< empty: the environment names none
+  std::string in_temporary;
+};
+
+fallback_folders find_fallbacks() {
+  const char* state_home = std::getenv("XDG_STATE_HOME");
+  const char* temporary = std::getenv("TMPDIR");
+  fallback_folders found;
+  if (state_home != nullptr && *state_home == '/') found.in_home = std::string(state_home) + "/campush";
+  found.in_temporary = std::string(temporary != nullptr && *temporary != 0 ? temporary : "/tmp") + "/campush-" +
+                       std::to_string(::geteuid());
+  return found;
+}
+
+std::optional<std::string> find_holder(const std::string& folder) {
+  const int descriptor = ::open((folder + "/campush.lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) return std::nullopt;
+  const std::string pid = read_pid(descriptor);
+  ::close(descriptor);
+  std::ifstream program("/proc/" + pid + "/comm");
+  std::string name;
+  if (!std::getline(program, name) || name != "campush") return std::nullopt;
+  return pid;
+}
+
 }  // namespace
 
 result<process_lock> process_lock::acquire(const std::string& state_dir) {
@@ -62,14 +89,12 @@ process_lock::~process_lock() {
 }
 
 std::optional<std::string> find_running_agent(const std::string& state_dir) {
-  const int descriptor = ::open((state_dir + "/campush.lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (descriptor < 0) return std::nullopt;
-  const std::string pid = read_pid(descriptor);
-  ::close(descriptor);
-  std::ifstream program("/proc/" + pid + "/comm");
-  std::string name;
-  if (!std::getline(program, name) || name != "campush") return std::nullopt;
-  return pid;
+  const fallback_folders instead = find_fallbacks();
+  for (const std::string& folder : {state_dir, instead.in_home, instead.in_temporary}) {
+    if (folder.empty()) continue;
+    if (auto pid = find_holder(folder)) return pid;
+  }
+  return std::nullopt;
 }
 
 result<state_folder> choose_state_folder(const std::string& wanted) {
@@ -77,14 +102,10 @@ result<state_folder> choose_state_folder(const std::string& wanted) {
   const auto instead = [&wanted](const std::string& path) {
     return state_folder{path, "state_dir " + wanted + " cannot be written, using " + path};
   };
-  const char* state_home = std::getenv("XDG_STATE_HOME");
-  const std::string in_home = state_home != nullptr && *state_home == '/' ? std::string(state_home) + "/campush" : "";
-  if (!in_home.empty() && is_writable_folder(in_home)) return instead(in_home);
-  const char* temporary = std::getenv("TMPDIR");
-  const std::string in_temporary = std::string(temporary != nullptr && *temporary != 0 ? temporary : "/tmp") +
-                                   "/campush-" + std::to_string(::geteuid());
-  if (is_own_folder(in_temporary)) return instead(in_temporary);
-  return fail(error_code::io_failed, "no folder for the state can be written: " + wanted + ", " + in_temporary);
+  const fallback_folders others = find_fallbacks();
+  if (!others.in_home.empty() && is_writable_folder(others.in_home)) return instead(others.in_home);
+  if (is_own_folder(others.in_temporary)) return instead(others.in_temporary);
+  return fail(error_code::io_failed, "no folder for the state can be written: " + wanted + ", " + others.in_temporary);
 }
 
 }  // namespace campush

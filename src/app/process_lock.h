@@ -26,7 +26,8 @@ class process_lock {
   int m_descriptor = -1;
 };
 
-/// The pid of an agent that holds the lock of this folder, as far as its file and /proc tell; nothing is locked or made.
+/// The pid of an agent that holds the lock of this folder, or of one that choose_state_folder() takes instead, as far as its
+/// file and /proc tell; nothing is locked or made.
 std::optional<std::string> find_running_agent(const std::string& state_dir);
 
 /// `wanted`, made if missing, when it can be written; else $XDG_STATE_HOME/campush, else a folder of the user's own in the

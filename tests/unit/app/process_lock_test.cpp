@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -44,12 +46,38 @@ TEST_F(process_lock_test, a_leftover_file_of_a_dead_process_does_not_lock) {
 }
 
 TEST_F(process_lock_test, finds_no_agent_where_another_program_has_the_pid) {
+  ::setenv("TMPDIR", folder.c_str(), 1);
   EXPECT_EQ(find_running_agent(folder), std::nullopt);
   EXPECT_FALSE(std::filesystem::exists(folder + "/campush.lock"));
   const auto held = process_lock::acquire(folder);
   EXPECT_EQ(find_running_agent(folder), std::nullopt) << "this program is not called campush";
   std::ofstream(folder + "/campush.lock") << "../../etc\n";
   EXPECT_EQ(find_running_agent(folder), std::nullopt);
+  ::unsetenv("TMPDIR");
+}
+
+TEST_F(process_lock_test, finds_the_agent_in_the_folder_that_it_took_instead) {
+  struct row {
+    const char* name;
+    const char* variable;
+    const char* cleared;
+  };
+  std::array<char, 16> own_name{};
+  ASSERT_EQ(::prctl(PR_GET_NAME, own_name.data()), 0);
+  ASSERT_EQ(::prctl(PR_SET_NAME, "campush"), 0);
+  for (const row& each :
+       {row{"state home", "XDG_STATE_HOME", "TMPDIR"}, row{"temporary", "TMPDIR", "XDG_STATE_HOME"}}) {
+    ::unsetenv(each.cleared);
+    ::setenv(each.variable, folder.c_str(), 1);
+    const auto chosen = choose_state_folder("/proc/campush");
+    ASSERT_TRUE(chosen) << each.name;
+    {
+      const auto held = process_lock::acquire(chosen->path);
+      EXPECT_EQ(find_running_agent("/proc/campush"), std::to_string(::getpid())) << each.name;
+    }
+    ::unsetenv(each.variable);
+  }
+  ::prctl(PR_SET_NAME, own_name.data());
 }
 
 TEST_F(process_lock_test, does_not_follow_a_link) {
