@@ -28,7 +28,9 @@ void answer_keeper::save_now() {
     log_warn(log_module::app, "what servers can is not kept over a restart: {}", problem);
   }
   m_last_problem = problem;
-  if (!saved) m_is_changed.store(true);
+  if (saved) return;
+  m_is_changed.store(true);
+  m_timer->arm_after(between_failures);
 }
 
 }  // namespace campush

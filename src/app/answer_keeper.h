@@ -11,11 +11,11 @@ namespace campush {
 
 /// What servers answered, kept in a file over restarts: reads it when made, writes it 1 s after the last change, and at save_now().
 /// Shape: an empty `path` keeps nothing.
-/// Errors: a file that cannot be read or written is logged once for each kind of trouble; nothing else suffers.
+/// Errors: a file that cannot be read or written is logged once for each kind of trouble, and written again after `between_failures`; nothing else suffers.
 /// Thread: control-thread; the store itself any-thread. Destroyed after everything that uses the store.
 class answer_keeper {
  public:
-  static constexpr duration settling = std::chrono::seconds(1);
+  static constexpr duration settling = std::chrono::seconds(1), between_failures = std::chrono::seconds(60);
 
   answer_keeper(event_loop& loop, std::string path);
   answer_keeper(const answer_keeper&) = delete;

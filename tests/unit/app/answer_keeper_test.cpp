@@ -73,6 +73,19 @@ TEST(answer_keeper, lives_without_a_place_and_with_one_that_cannot_be_written) {
   }
 }
 
+TEST(answer_keeper, tries_again_where_it_could_not_write) {
+  keeper_bench bench;
+  const std::string folder = bench.folder + "/later";
+  answer_keeper keeper(bench.loop, folder + "/servers.json");
+  keeper.answers().remember("a", bench.refusing, bench.now());
+  bench.world.run_for(seconds(3));
+  std::filesystem::create_directory(folder);
+  bench.world.run_for(seconds(50));
+  EXPECT_FALSE(std::filesystem::exists(folder + "/servers.json"));
+  bench.world.run_for(seconds(10));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/servers.json"));
+}
+
 TEST(answer_keeper, begins_empty_over_a_damaged_file) {
   keeper_bench bench;
   std::ofstream(bench.path()) << "{\"version\":1,\"serv";
