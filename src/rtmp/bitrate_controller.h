@@ -30,11 +30,11 @@ struct bitrate_bounds {
 /// clock it is given.
 /// Shape: begin() with each connection, sample() every 200 ms while it publishes; target_kbps() is the session's vote.
 ///   Congested: the smallest queue delay over max(1 s, 2 × rtt) is above 250 ms and what waits does not shrink, or for 3 s less was
-///   acknowledged than the encoder made (a buffer on the way fills), or for one window if the queue dropped pictures, too. Then 85 % of what was
-///   delivered, less where that does not help, never under the floor. Clean: at most half of that delay, what the round trip is over
-///   its shortest counted too. After every 5 s of clean 8 % of the ceiling are added. A raise that is followed by congestion within 15 s
-///   is remembered: its rate is tried again after 10, 20, 40, then 60 s; after 10 s where not even keyframes wait, so that a link that
-///   recovered is full again within a minute. An encoder that makes more than it was asked for is noticed,
+///   acknowledged than the encoder made (a buffer on the way fills), or for one window if the queue dropped pictures, too.
+///   Then 85 % of what was delivered, less where that does not help, never under the floor. Clean: at most half of that delay, what
+///   the round trip is over its shortest counted too. After every 5 s of clean 8 % of the ceiling are added. A raise that is followed by
+///   congestion within 15 s is remembered: its rate is tried again after 10, 20, 40, then 60 s; after 10 s where not even keyframes
+///   wait, so that a link that recovered is full again within a minute. An encoder that makes more than it was asked for is noticed,
 ///   and asked for no less than 85 % of what is delivered.
 /// Units: kbit/s of video; the sound is subtracted from what was delivered.
 /// Thread: loop-thread. No allocation.
