@@ -25,8 +25,9 @@ bool is_h265(const std::shared_ptr<const stream_headers>& headers) noexcept {
 }  // namespace
 
 capability_store& session::answers_of(const stream_url& url) noexcept {
-  const bool is_secret = url.is_host_secret() || url.is_app_secret();
-  return m_services.capabilities != nullptr && !is_secret ? *m_services.capabilities : m_private_answers;
+  // Servers that lead to others without end must not drive the configured ones out.
+  const bool is_own = url.is_host_secret() || url.is_app_secret() || url.is_from_server();
+  return m_services.capabilities != nullptr && !is_own ? *m_services.capabilities : m_private_answers;
 }
 
 hevc_knowledge session::known_of(const stream_url& url) noexcept {

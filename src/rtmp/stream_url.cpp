@@ -300,6 +300,7 @@ result<stream_url> stream_url::redirected(std::string_view tc_url) const {
                                              [](char a, char b) { return lower(a) == lower(b); });
   target->m_is_key_secret = m_is_key_secret;
   target->m_is_app_secret = m_is_app_secret;
+  target->m_is_from_server = true;
   target->mark_repeated_secrets(*this);
   if (!is_same_host) return target;
   target->m_is_host_secret = m_is_host_secret;

@@ -56,6 +56,8 @@ class stream_url {
   /// What masked() hides, other texts must not name either.
   bool is_host_secret() const noexcept { return m_is_host_secret; }
   bool is_app_secret() const noexcept { return m_is_app_secret; }
+  /// A server made it up (redirected()), nobody configured it.
+  bool is_from_server() const noexcept { return m_is_from_server; }
 
   friend bool operator==(const stream_url& left, const stream_url& right) { return left.full() == right.full(); }
 
@@ -82,6 +84,7 @@ class stream_url {
   bool m_is_key_secret = false;
   bool m_is_host_secret = false;
   bool m_is_app_secret = false;
+  bool m_is_from_server = false;
 };
 
 }  // namespace campush

@@ -114,6 +114,16 @@ TEST(session_codec, a_server_that_has_no_list_any_more_is_believed) {
   EXPECT_FALSE(bench.known("a").has_value());
 }
 
+TEST(session_codec, what_a_server_says_that_another_one_led_to_is_kept_for_this_session_alone) {
+  codec_bench bench;
+  bench.server("a").redirect_to = "rtmp://b/live";
+  bench.list_codecs("b", false);
+  const auto status = bench.create(codec_bench::config_for("a"));
+  bench.start();
+  EXPECT_EQ(status->read().reason, disconnect_reason::codec_refused) << "it is believed";
+  EXPECT_FALSE(bench.known("b").has_value()) << "a hostile server could name hundreds";
+}
+
 TEST(session_codec, a_refusal_by_all_ends_when_the_stream_becomes_h264) {
   codec_bench bench;
   bench.list_codecs("a", false);
