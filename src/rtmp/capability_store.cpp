@@ -243,8 +243,13 @@ std::optional<stored_server> read_server(const rapidjson::Value& item) {
   return server;
 }
 
+struct stored_servers {
+  std::vector<stored_server> good;
+  size_t damaged = 0;
+};
+
 /// Empty text: `servers` holds what the file says.
-std::string parse_servers(std::string& text, std::vector<stored_server>& servers) {
+std::string parse_servers(std::string& text, stored_servers& servers) {
   rapidjson::Document tree;
   tree.ParseInsitu<rapidjson::kParseIterativeFlag | rapidjson::kParseInsituFlag>(text.data());
   if (tree.HasParseError()) return "it is damaged at byte " + std::to_string(tree.GetErrorOffset());
@@ -256,8 +261,11 @@ std::string parse_servers(std::string& text, std::vector<stored_server>& servers
   if (list->value.Size() > capability_store::max_entries) return "it holds too many servers";
   for (const rapidjson::Value& item : list->value.GetArray()) {
     auto server = read_server(item);
-    if (!server) return "an entry is damaged";
-    servers.push_back(std::move(*server));
+    if (!server) {
+      ++servers.damaged;
+      continue;
+    }
+    servers.good.push_back(std::move(*server));
   }
   return {};
 }
@@ -267,15 +275,19 @@ std::string parse_servers(std::string& text, std::vector<stored_server>& servers
 result<void> capability_store::load(const std::string& path) {
   auto text = read_file(path, max_file_bytes);
   if (!text) return tl::unexpected(std::move(text.error()));
-  std::vector<stored_server> servers;
+  stored_servers servers;
   const std::string damage = text->size() > max_file_bytes ? "it is too big" : parse_servers(*text, servers);
   if (!damage.empty()) {
     log_warn(log_module::session, "{} is ignored, what servers can is learned anew: {}", path, damage);
     return {};
   }
+  if (servers.damaged != 0) {
+    log_warn(log_module::session, "{}: {} damaged entries are left out, what those servers can is learned anew", path,
+             servers.damaged);
+  }
   const std::lock_guard<std::mutex> hold(m_mutex);
   m_entries.clear();
-  for (stored_server& server : servers) {
+  for (stored_server& server : servers.good) {
     m_entries[std::move(server.name)] = {server.answer, wall_time(std::chrono::seconds(server.learned_at))};
   }
   return {};

@@ -22,7 +22,8 @@ std::string server_key(const stream_url& url);
 ///   expired). A server with a longer name than max_name_bytes is not written to the file, which so takes all others. The same
 ///   answer again within a day changes nothing, so that reconnecting does not wear out the flash.
 ///   The file is small JSON, written to a temporary file, fsync, rename, fsync of the folder. It holds no stream key, no query, no
-///   user. A file that is damaged, too big or of another version is ignored with one warning and replaced at the next save.
+///   user. A file that is damaged, too big or of another version is ignored with one warning and replaced at the next save;
+///   of one with damaged entries the others are taken.
 /// Errors: save(), load(): the system's (not_found: there is no file yet); never fatal.
 /// Thread: any-thread (a mutex; nothing of it on the frame path). `on_change` runs on the caller's thread, outside the mutex.
 class capability_store {

@@ -183,6 +183,8 @@ TEST(capability_store, ignores_a_file_that_it_did_not_write_and_replaces_it) {
        R"({"version":1,"servers":[{"server":"a","learned_at":9223372036854775807,"has_video_list":true,)"
        R"("takes_hevc":true,"has_reconnect":false,"refuses_properties":false}]})",
        0},
+      {"a damaged entry behind a good one", good.substr(0, good.size() - 2) + R"(,{"server":"b"}]})", 1},
+      {"a damaged entry before a good one", R"({"version":1,"servers":[null,)" + good.substr(good.find("[{") + 1), 1},
       {"too big", std::string(capability_store::max_file_bytes + 1, ' '), 0},
       {"too deep", std::string(100000, '['), 0},
   };
