@@ -13,6 +13,36 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+/// The server's bytes with one of them changed.
+class changing_stream final : public byte_stream {
+ public:
+  changing_stream(std::unique_ptr<byte_stream> inner, size_t at, uint8_t by)
+      : m_inner(std::move(inner)), m_at(at), m_by(by) {}
+  void set_events(byte_stream_events* events) override { m_inner->set_events(events); }
+  io_outcome read_some(uint8_t* data, size_t size) override {
+    const io_outcome outcome = m_inner->read_some(data, size);
+    if (m_at >= m_position && m_at < m_position + outcome.bytes) {
+      uint8_t& byte = data[m_at - m_position];
+      byte = static_cast<uint8_t>(byte ^ m_by);
+    }
+    m_position += outcome.bytes;
+    return outcome;
+  }
+  io_outcome write_some(const byte_view* parts, size_t count) override { return m_inner->write_some(parts, count); }
+  void request_writable() override { m_inner->request_writable(); }
+  void shutdown_write() noexcept override { m_inner->shutdown_write(); }
+  void close() noexcept override { m_inner->close(); }
+  stream_counters sample() const override { return m_inner->sample(); }
+  endpoint local() const override { return m_inner->local(); }
+  endpoint remote() const override { return m_inner->remote(); }
+
+ private:
+  const std::unique_ptr<byte_stream> m_inner;
+  const size_t m_at;
+  const uint8_t m_by;
+  size_t m_position = 0;
+};
+
 class tls_client_test : public tls_world {};
 
 TEST_F(tls_client_test, carries_bytes_both_ways_and_names_what_protects_them) {
@@ -226,35 +256,6 @@ TEST_F(tls_client_test, survives_every_mutation_of_a_real_handshake) {
   int refused = 0;
   for (int round = 0; round < 200; ++round) {
     const size_t position = random() % 1500;
-    /// The server's bytes with one of them changed.
-    class changing_stream final : public byte_stream {
-     public:
-      changing_stream(std::unique_ptr<byte_stream> inner, size_t at, uint8_t by)
-          : m_inner(std::move(inner)), m_at(at), m_by(by) {}
-      void set_events(byte_stream_events* events) override { m_inner->set_events(events); }
-      io_outcome read_some(uint8_t* data, size_t size) override {
-        const io_outcome outcome = m_inner->read_some(data, size);
-        if (m_at >= m_position && m_at < m_position + outcome.bytes) {
-          uint8_t& byte = data[m_at - m_position];
-          byte = static_cast<uint8_t>(byte ^ m_by);
-        }
-        m_position += outcome.bytes;
-        return outcome;
-      }
-      io_outcome write_some(const byte_view* parts, size_t count) override { return m_inner->write_some(parts, count); }
-      void request_writable() override { m_inner->request_writable(); }
-      void shutdown_write() noexcept override { m_inner->shutdown_write(); }
-      void close() noexcept override { m_inner->close(); }
-      stream_counters sample() const override { return m_inner->sample(); }
-      endpoint local() const override { return m_inner->local(); }
-      endpoint remote() const override { return m_inner->remote(); }
-
-     private:
-      const std::unique_ptr<byte_stream> m_inner;
-      const size_t m_at;
-      const uint8_t m_by;
-      size_t m_position = 0;
-    };
     m_tls = tls_client::make(m_loop, m_options).value();
     m_client.stream.reset();
     m_client.failure.reset();
