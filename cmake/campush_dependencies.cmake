@@ -32,5 +32,6 @@ message(STATUS "librtmp backend: ${CAMPUSH_WITH_LIBRTMP}")
 if(CAMPUSH_WITH_LIBRTMP)
   add_library(campush_librtmp INTERFACE)
   target_include_directories(campush_librtmp SYSTEM INTERFACE ${LIBRTMP_INCLUDE_DIR})
-  target_link_libraries(campush_librtmp INTERFACE ${LIBRTMP_LIBRARY})
+  # Loaded when it is first needed (rtmp/librtmp_library.h), so that nobody else pays for it and its GnuTLS.
+  target_link_libraries(campush_librtmp INTERFACE ${CMAKE_DL_LIBS})
 endif()

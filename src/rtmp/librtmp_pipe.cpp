@@ -28,15 +28,18 @@ bool is_version_expected(uint8_t version, bool is_encrypted) noexcept {
 
 }  // namespace
 
-librtmp_crew::librtmp_crew(asio_event_loop& loop) : m_loop(loop), m_news(loop.make_wakeup([this] { on_news(); })) {
-  librtmp_worker::prepare_library();
-}
+librtmp_crew::librtmp_crew(asio_event_loop& loop) : m_loop(loop), m_news(loop.make_wakeup([this] { on_news(); })) {}
 
 librtmp_crew::~librtmp_crew() = default;
 
 result<librtmp_worker*> librtmp_crew::hire(int fd, const librtmp_worker_options& options, librtmp_pipe& owner) {
+  const result<librtmp_calls> calls = load_librtmp();
+  if (!calls) {
+    ::close(fd);
+    return tl::unexpected<error>(calls.error());
+  }
   try {
-    m_members.push_back({std::make_unique<librtmp_worker>(fd, options, *m_news), &owner});
+    m_members.push_back({std::make_unique<librtmp_worker>(*calls, fd, options, *m_news), &owner});
     return m_members.back().worker.get();
   } catch (const std::system_error& failure) {
     ::close(fd);

@@ -26,7 +26,7 @@ class librtmp_crew {
   librtmp_crew& operator=(const librtmp_crew&) = delete;
 
   asio_event_loop& loop() noexcept { return m_loop; }
-  /// Errors: limit_reached when there is no thread to be had; `fd` is closed then.
+  /// Errors: those of load_librtmp(), limit_reached when there is no thread to be had; `fd` is closed then.
   [[nodiscard]] result<librtmp_worker*> hire(int fd, const librtmp_worker_options& options, librtmp_pipe& owner);
   /// The pipe is going.
   void dismiss(librtmp_worker& worker) noexcept;

@@ -1,6 +1,5 @@
 #include "rtmp/librtmp_worker.h"
 
-#include <librtmp/log.h>
 #include <librtmp/rtmp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,8 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdarg>
-#include <cstdio>
 #include <utility>
 
 #include "util/log.h"
@@ -25,13 +22,6 @@ namespace {
 /// A server that takes nothing is noticed by the session much earlier; this only bounds the thread's life.
 constexpr duration send_timeout = std::chrono::seconds(30);
 constexpr duration receive_reserve = std::chrono::seconds(5);
-
-[[gnu::format(printf, 2, 0)]] void log_of_library(int level, const char* format, va_list arguments) {
-  if (level > RTMP_LOGERROR || !is_logged(log_module::rtmp, log_level::debug)) return;
-  std::array<char, 256> text{};
-  std::vsnprintf(text.data(), text.size(), format, arguments);
-  log_debug(log_module::rtmp, "librtmp: {}", text.data());
-}
 
 void set_timeout(int fd, int option, duration span) noexcept {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(span).count();
@@ -63,12 +53,12 @@ librtmp_packet librtmp_packet::make(const message_header& header, byte_view head
 /// The RTMP object and what must be undone with it.
 class librtmp_worker::library {
  public:
-  library(int fd, bool is_encrypted) : m_object(RTMP_Alloc()), m_fd(fd) {
+  library(const librtmp_calls& calls, int fd, bool is_encrypted) : m_calls(calls), m_object(calls.alloc()), m_fd(fd) {
     if (m_object == nullptr) return;
-    RTMP_Init(m_object);
+    m_calls.init(m_object);
     m_object->m_sb.sb_socket = fd;
     m_object->Link.protocol = is_encrypted ? RTMP_PROTOCOL_RTMPE : RTMP_PROTOCOL_RTMP;
-    RTMP_EnableWrite(m_object);
+    m_calls.enable_write(m_object);
     // Acknowledgements are the dialogue's.
     m_object->m_bSendCounter = 0;
   }
@@ -80,8 +70,8 @@ class librtmp_worker::library {
     if (m_incoming_key != nullptr) m_object->Link.rc4keyIn = m_incoming_key;
     // Anything above 0 would make it unpublish by itself.
     m_object->m_stream_id = 0;
-    RTMP_Close(m_object);
-    RTMP_Free(m_object);
+    m_calls.close(m_object);
+    m_calls.free(m_object);
   }
   library(const library&) = delete;
   library& operator=(const library&) = delete;
@@ -95,7 +85,7 @@ class librtmp_worker::library {
     librtmp_packet announced = librtmp_packet::make({message_type::set_chunk_size, chunk_stream::control, 0, 0}, {},
                                                     {size.data(), size.size()});
     RTMPPacket packet = packet_of(announced);
-    if (RTMP_Connect1(m_object, &packet) == 0) return false;
+    if (m_calls.connect1(m_object, &packet) == 0) return false;
     m_object->m_outChunkSize = static_cast<int>(chunk_size);
     return true;
   }
@@ -113,7 +103,7 @@ class librtmp_worker::library {
 
   bool send(librtmp_packet& given) {
     RTMPPacket packet = packet_of(given);
-    return RTMP_SendPacket(m_object, &packet, 0) != 0;
+    return m_calls.send_packet(m_object, &packet, 0) != 0;
   }
 
  private:
@@ -130,27 +120,15 @@ class librtmp_worker::library {
     return packet;
   }
 
+  const librtmp_calls& m_calls;
   RTMP* const m_object;
   const int m_fd;
   void* m_incoming_key = nullptr;
 };
 
-void librtmp_worker::prepare_library() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    RTMP_LogSetCallback(log_of_library);
-    // Warnings come per message, debug lines show keys.
-    RTMP_LogSetLevel(RTMP_LOGERROR);
-    // Makes the library's TLS context, which is not ours to use but which it makes with the first object.
-    RTMP* const first = RTMP_Alloc();
-    if (first == nullptr) return;
-    RTMP_Init(first);
-    RTMP_Free(first);
-  });
-}
-
-librtmp_worker::librtmp_worker(int fd, const librtmp_worker_options& options, loop_wakeup& news)
-    : m_fd(fd), m_options(options), m_news(news), m_thread([this] { run(); }) {}
+librtmp_worker::librtmp_worker(const librtmp_calls& calls, int fd, const librtmp_worker_options& options,
+                               loop_wakeup& news)
+    : m_calls(calls), m_fd(fd), m_options(options), m_news(news), m_thread([this] { run(); }) {}
 
 librtmp_worker::~librtmp_worker() {
   close_soon();
@@ -193,7 +171,7 @@ void librtmp_worker::run() noexcept {
   set_timeout(m_fd, SO_RCVTIMEO, m_options.handshake_timeout + receive_reserve);
   set_timeout(m_fd, SO_SNDTIMEO, send_timeout);
   try {
-    library spoken(m_fd, m_options.is_encrypted);
+    library spoken(m_calls, m_fd, m_options.is_encrypted);
     talk(spoken);
   } catch (const std::exception& failure) {
     log_error(log_module::rtmp, "librtmp's thread ends: {}", failure.what());

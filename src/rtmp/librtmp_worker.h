@@ -10,6 +10,7 @@
 
 #include "net/event_loop.h"
 #include "rtmp/arcfour.h"
+#include "rtmp/librtmp_library.h"
 #include "rtmp/protocol/message.h"
 #include "util/result.h"
 
@@ -45,11 +46,8 @@ class librtmp_worker {
  public:
   enum class stage : uint8_t { handshaking, talking, ended };
 
-  /// Once a process, before the first worker: the library's globals are not guarded.
-  static void prepare_library();
-
   /// Takes over `fd`, the blocking end of the pair.
-  librtmp_worker(int fd, const librtmp_worker_options& options, loop_wakeup& news);
+  librtmp_worker(const librtmp_calls& calls, int fd, const librtmp_worker_options& options, loop_wakeup& news);
   ~librtmp_worker();
   librtmp_worker(const librtmp_worker&) = delete;
   librtmp_worker& operator=(const librtmp_worker&) = delete;
@@ -70,6 +68,7 @@ class librtmp_worker {
   void reach(stage next) noexcept;
   bool pop(librtmp_packet& packet);
 
+  const librtmp_calls m_calls;
   const int m_fd;
   const librtmp_worker_options m_options;
   loop_wakeup& m_news;
