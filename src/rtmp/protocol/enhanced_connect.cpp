@@ -23,6 +23,7 @@ uint32_t mask_of(const amf0_value* value) noexcept {
 
 amf0_value name_list(const std::vector<std::string>& first, const std::vector<std::string>& second) {
   std::vector<amf0_value> items;
+  items.reserve(first.size() + second.size());
   for (const std::string& each : first) items.push_back(amf0_value::of(each));
   for (const std::string& each : second) items.push_back(amf0_value::of(each));
   return amf0_value::strict_array(std::move(items));
@@ -32,6 +33,7 @@ void append_map(std::vector<amf0_value::property>& to, const char* property, con
                 uint32_t bits) {
   if (names.empty()) return;
   std::vector<amf0_value::property> entries;
+  entries.reserve(names.size());
   for (const std::string& each : names) entries.emplace_back(each, amf0_value::of(double(bits)));
   to.emplace_back(property, amf0_value::object(std::move(entries)));
 }

@@ -103,7 +103,7 @@ result<std::string> limelight_proof(const auth_challenge& asked, const auth_cred
   result<std::string> who = md5_hex(account.user + ":live:" + account.password.reveal());
   if (!who) return who;
   const char* instance = app.find('/') == std::string_view::npos ? "/_definst_" : "";
-  const result<std::string> what = md5_hex("publish:/" + std::string(app) + instance);
+  result<std::string> what = md5_hex("publish:/" + std::string(app) + instance);
   if (!what) return what;
   const secret_text secret(std::move(*who));
   return md5_hex(secret.reveal() + ':' + asked.nonce + ':' + nonce_count + ':' + std::string(client_nonce) +
