@@ -66,6 +66,22 @@ class redirects(move_case):
         self.assertEqual(status["connects"], 1)
 
 
+class age(move_case):
+    def test_an_old_connection_is_renewed_at_a_keyframe(self):
+        server = harness.sink(self)
+        destination = {"urls": [server.url("gate")], "max_session_age_s": 3}
+        agent = self.agent(destination)
+        status = agent.until(connects=lambda count: count >= 3, state="connected", seconds=20)
+        self.assertEqual((status["errors"], status["attempts"]), (0, status["connects"]))
+        self.assertEqual(agent.stop()[0], 0)
+        harness.eventually("every publish has ended", lambda: len(server.events("close")) == len(server.events("publish")), 10)
+        for each in server.events("close"):
+            self.assertEqual(each["pictures"]["missing_references"], 0)
+            syntax = media.recording(pathlib.Path(each["recording"])).syntax
+            first = prints_of(each)[1].pictures[0]
+            self.assertTrue(any(syntax.is_keyframe(unit) for unit in first.units if syntax.is_slice(unit)))
+
+
 class h265(move_case):
     """What is pushed to a server that takes no H.265, and what of that is remembered."""
 
