@@ -34,7 +34,9 @@ struct layered_rtmp {
       if (!member.value.IsObject()) continue;
       for (const auto& inner : member.value.GetObject()) {
         const std::string name(text_of(inner.name));
-        origins[key + "/" + name] = section.child(key).child(name).pointer;
+        std::string path = key;
+        path.append("/").append(name);
+        origins[path] = section.child(key).child(name).pointer;
       }
     }
   }
