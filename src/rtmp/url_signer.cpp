@@ -38,7 +38,7 @@ result<std::string> aliyun_query(const signature_input& in) {
       std::to_string(in.expiry_s) + "-" + std::string(in.random.empty() ? "0" : in.random) + "-0-";
   std::string text = "/";
   text.append(in.app).append("/").append(in.stream).append("-").append(fields).append(in.secret);
-  const auto hash = md5_hex(secret_text(std::move(text)));
+  auto hash = md5_hex(secret_text(std::move(text)));
   if (!hash) return hash;
   return "auth_key=" + fields + *hash;
 }
@@ -46,7 +46,7 @@ result<std::string> aliyun_query(const signature_input& in) {
 result<std::string> tencent_query(const signature_input& in) {
   std::array<char, 24> expiry{};
   std::snprintf(expiry.data(), expiry.size(), "%llX", static_cast<unsigned long long>(in.expiry_s));
-  const auto hash = md5_hex(secret_text(in.secret + std::string(in.stream) + expiry.data()));
+  auto hash = md5_hex(secret_text(in.secret + std::string(in.stream) + expiry.data()));
   if (!hash) return hash;
   return "txSecret=" + *hash + "&txTime=" + expiry.data();
 }
