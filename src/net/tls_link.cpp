@@ -115,6 +115,11 @@ int tls_link::on_bio_read(BIO* bio, char* data, size_t size, size_t* got) noexce
 
 bool tls_link::fetch(uint8_t* data, size_t size, size_t& got, bool& may_retry) noexcept {
   got = 0;
+  if (m_is_sealing) {
+    // Reading belongs to read(): what arrived here would be reported to nobody.
+    may_retry = true;
+    return false;
+  }
   const size_t allowed = std::min(size, m_read_allowance);
   if (allowed == 0) {
     // In a handshake the allowance is all there is.
@@ -194,6 +199,7 @@ io_outcome tls_link::read(uint8_t* data, size_t size) {
   const int got = SSL_read(m_ssl.get(), data, static_cast<int>(std::min<size_t>(size, INT_MAX)));
   const int reason = got > 0 ? SSL_ERROR_NONE : SSL_get_error(m_ssl.get(), got);
   if (m_room->sealed_bytes > 0) flush();
+  if (SSL_in_init(m_ssl.get()) == 0) m_awaits_message = false;
   if (reason == SSL_ERROR_NONE) {
     m_has_read_well = true;
     m_plain_read += static_cast<uint64_t>(got);
@@ -229,7 +235,8 @@ io_outcome tls_link::write(const byte_view* parts, size_t count) {
   part_cursor rest(parts, count);
   if (rest.is_done()) return {io_status::ok};
   size_t taken = 0;
-  while (!rest.is_done() && flush()) {
+  m_awaits_message = false;
+  while (!rest.is_done() && !m_awaits_message && flush()) {
     const size_t sealed = seal(rest);
     flush();
     if (m_write_failure) break;
@@ -243,10 +250,13 @@ io_outcome tls_link::write(const byte_view* parts, size_t count) {
 
 size_t tls_link::seal(part_cursor& rest) {
   forget_old_errors();
+  m_is_sealing = true;
   size_t taken = 0;
   for (size_t i = 0; i < tls_room::records_per_write && !rest.is_done(); ++i) {
     const byte_view record = rest.next(m_room->plain);
     const int sealed = SSL_write(m_ssl.get(), record.data(), static_cast<int>(record.size()));
+    m_awaits_message = sealed <= 0 && SSL_get_error(m_ssl.get(), sealed) == SSL_ERROR_WANT_READ;
+    if (m_awaits_message) break;
     if (sealed <= 0) {
       log_warn(log_module::net, "TLS with {}: cannot write: {}", about_peer(), explain_queue());
       m_write_failure = error_code::tls_failed;
@@ -255,6 +265,7 @@ size_t tls_link::seal(part_cursor& rest) {
     rest.skip(static_cast<size_t>(sealed));
     taken += static_cast<size_t>(sealed);
   }
+  m_is_sealing = false;
   return taken;
 }
 

@@ -25,7 +25,7 @@ struct tls_room {
 /// One SSL on one transport: handshake, reading and writing, without events.
 /// Shape: OpenSSL's BIO takes whatever it is given into the room; from there it leaves with one write of the transport for up to
 ///   records_per_write records, and what the transport does not take is held and goes before anything else. So bytes that OpenSSL has
-///   sealed are written as far as the caller is concerned, and OpenSSL never waits for writability. Records are filled to 16 KiB from
+///   sealed are written as far as the caller is concerned, and OpenSSL never waits for writability. Writing never reads. Records are filled to 16 KiB from
 ///   as many parts as it takes.
 /// Errors: io_outcome as byte_stream; tls_failed where the peer breaks the rules. A handshake of more than 256 KiB, or a peer that
 ///   sends much beside data, is one that does. An end without close_notify is reported as closed, and noted in the log.
@@ -52,6 +52,8 @@ class tls_link {
   /// Sends what is held. False: the transport takes no more now, or failed.
   bool flush();
   bool is_holding() const noexcept { return !m_held.empty(); }
+  /// A write found that the peer is in the middle of a message (ticket, KeyUpdate): OpenSSL seals nothing before read() has had the rest.
+  bool awaits_message() const noexcept { return m_awaits_message; }
   /// A further read would find something without the transport reporting it.
   bool has_unread() const noexcept;
   /// close_notify and then the transport's FIN, behind what is held; call it again when flush() has become true.
@@ -99,6 +101,8 @@ class tls_link {
   bool m_was_cut_short = false;                   ///< the last read stopped at its allowance
   bool m_has_read_well = false;                   ///< the last read gave bytes
   bool m_is_flooding = false;
+  bool m_is_sealing = false;
+  bool m_awaits_message = false;
   size_t m_read_allowance = 0;
   uint64_t m_sealed_read = 0, m_plain_read = 0, m_plain_written = 0;
   mutable uint64_t m_acknowledged = 0;

@@ -19,8 +19,9 @@ void tls_stream::set_events(byte_stream_events* events) {
 
 io_outcome tls_stream::read_some(uint8_t* data, size_t size) {
   if (m_is_closed) return {io_status::closed};
+  const bool was_waiting = m_wants_writable && m_link->awaits_message();
   const io_outcome outcome = m_link->read(data, size);
-  if (m_link->is_holding()) m_link->transport().request_writable();
+  if (m_link->is_holding() || (was_waiting && !m_link->awaits_message())) m_link->transport().request_writable();
   if (m_life.is_watched()) {
     m_was_read = true;
   } else if (m_link->has_unread()) {
@@ -40,7 +41,7 @@ io_outcome tls_stream::write_some(const byte_view* parts, size_t count) {
 void tls_stream::request_writable() {
   if (m_is_closed) return;
   m_wants_writable = true;
-  m_link->transport().request_writable();
+  if (!m_link->awaits_message()) m_link->transport().request_writable();
 }
 
 void tls_stream::shutdown_write() noexcept {
@@ -76,7 +77,7 @@ void tls_stream::report_readable() {
 void tls_stream::on_writable() {
   if (!m_link->flush() && m_link->is_holding()) return m_link->transport().request_writable();
   if (m_is_finishing) m_link->finish_writing();
-  if (!m_wants_writable || m_events == nullptr) return;
+  if (!m_wants_writable || m_events == nullptr || m_link->awaits_message()) return;
   m_wants_writable = false;
   m_events->on_writable();
 }

@@ -10,7 +10,8 @@
 namespace campush {
 
 /// A tls_link whose handshake is done, as byte_stream.
-/// Shape: what the link holds back goes out by itself as soon as the transport takes it; on_writable() comes behind it. What OpenSSL has
+/// Shape: what the link holds back goes out by itself as soon as the transport takes it; on_writable() comes behind it, and
+///   while the peer is in the middle of a message that OpenSSL must have first, behind the read that completes it. What OpenSSL has
 ///   read but the listener has not is reported again, as a socket does.
 /// Thread: loop-thread.
 class tls_stream final : public byte_stream, private byte_stream_events {

@@ -20,10 +20,10 @@ class raw_server final : public byte_stream_events {
 
   SSL* ssl() noexcept { return m_ssl.get(); }
   byte_stream& stream() noexcept { return *m_stream; }
-  void send() {
+  void send(size_t most = SIZE_MAX) {
     char* bytes = nullptr;
     const long size = BIO_get_mem_data(SSL_get_wbio(m_ssl.get()), &bytes);
-    const byte_view waiting(reinterpret_cast<const uint8_t*>(bytes), static_cast<size_t>(size));
+    const byte_view waiting(reinterpret_cast<const uint8_t*>(bytes), std::min(most, static_cast<size_t>(size)));
     const io_outcome outcome = m_stream->write_some(&waiting, 1);
     std::vector<uint8_t> taken(outcome.bytes);
     BIO_read(SSL_get_wbio(m_ssl.get()), taken.data(), static_cast<int>(taken.size()));
@@ -73,6 +73,15 @@ class tls_hostile : public tls_world {
     m_client.write("hello");
     run();
     ASSERT_EQ(m_raw->received, "hello");
+  }
+  /// The server's tickets become longer than a record of 512 bytes.
+  void make_long_tickets() {
+    const auto add_text = [](SSL* ssl, void*) {
+      const std::string text(3000, 't');
+      return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), text.data(), text.size());
+    };
+    SSL_CTX_set_session_ticket_cb(m_context.get(), add_text, nullptr, nullptr);
+    SSL_set_max_send_fragment(m_raw->ssl(), 512);
   }
   bool has_failed() const { return m_client.failure == error_code::tls_failed; }
 
@@ -140,6 +149,70 @@ TEST_F(tls_hostile, key_updates_are_followed_until_they_are_too_many) {
     run(20ms);
   }
   EXPECT_TRUE(has_failed());
+}
+
+TEST_F(tls_hostile, half_a_ticket_holds_writes_back_until_the_rest_has_come) {
+  begin();
+  make_long_tickets();
+  SSL_new_session_ticket(m_raw->ssl());
+  SSL_do_handshake(m_raw->ssl());
+  m_raw->is_silent = true;
+  m_raw->send(700);
+  run();
+  EXPECT_EQ(m_client.write("held back").status, io_status::would_block);
+  m_client.stream->request_writable();
+  run(10s);
+  EXPECT_FALSE(m_client.failure);
+  EXPECT_EQ(m_client.writable_events, 0) << "the transport is writable all the time";
+
+  m_raw->is_silent = false;
+  m_raw->send(700);
+  run();
+  EXPECT_EQ(m_client.writable_events, 0) << "more, but not all of it";
+  m_raw->send();
+  run();
+  EXPECT_EQ(m_client.writable_events, 1);
+  EXPECT_EQ(m_client.write("held back").status, io_status::ok);
+  run();
+  EXPECT_EQ(m_raw->received, "helloheld back");
+}
+
+TEST_F(tls_hostile, half_a_ticket_does_not_make_a_listener_that_reads_and_writes_spin) {
+  begin();
+  make_long_tickets();
+  SSL_new_session_ticket(m_raw->ssl());
+  SSL_do_handshake(m_raw->ssl());
+  /// As a publisher does: whatever happens, read, then write what waits.
+  struct eager_writer final : byte_stream_events {
+    void on_readable() override { act(); }
+    void on_writable() override { act(); }
+    void act() {
+      ASSERT_LT(++events, 100);
+      uint8_t bytes[1000];
+      while (stream->read_some(bytes, sizeof bytes).status == io_status::ok) {
+      }
+      const byte_view text = byte_view::of_text("word");
+      if (has_written || stream->write_some(&text, 1).status == io_status::ok) {
+        has_written = true;
+      } else {
+        stream->request_writable();
+      }
+    }
+    byte_stream* stream = nullptr;
+    int events = 0;
+    bool has_written = false;
+  } writer;
+  writer.stream = m_client.stream.get();
+  m_client.stream->set_events(&writer);
+  m_raw->send(700);
+  run(10s);
+  EXPECT_FALSE(writer.has_written);
+  EXPECT_LE(writer.events, 3);
+  m_raw->send();
+  run();
+  EXPECT_TRUE(writer.has_written);
+  EXPECT_LE(writer.events, 6);
+  m_client.stream->set_events(nullptr);
 }
 
 TEST_F(tls_hostile, tickets_without_end_are_too_many) {
