@@ -25,8 +25,8 @@ struct tls_room {
 /// One SSL on one transport: handshake, reading and writing, without events.
 /// Shape: OpenSSL's BIO takes whatever it is given into the room; from there it leaves with one write of the transport for up to
 ///   records_per_write records, and what the transport does not take is held and goes before anything else. So bytes that OpenSSL has
-///   sealed are written as far as the caller is concerned, and OpenSSL never waits for writability. Writing never reads. Records are filled to 16 KiB from
-///   as many parts as it takes.
+///   sealed are written as far as the caller is concerned, and OpenSSL never waits for writability. Writing never reads. Records are
+///   filled to 16 KiB from as many parts as it takes.
 /// Errors: io_outcome as byte_stream; tls_failed where the peer breaks the rules. A handshake of more than 256 KiB, or a peer that
 ///   sends much beside data, is one that does. An end without close_notify is reported as closed, and noted in the log.
 /// Thread: loop-thread.
