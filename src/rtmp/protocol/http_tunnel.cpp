@@ -43,6 +43,11 @@ bool read_number(std::string_view text, size_t& value) noexcept {
   return read.ec == std::errc() && read.ptr == text.data() + text.size();
 }
 
+/// 1xx has no body, and the answer itself is still to come (RFC 9110, 15.2); 101 changes the protocol instead.
+bool is_interim(size_t status) noexcept {
+  return status / 100 == 1 && status != 101;
+}
+
 bool is_id_character(char each) noexcept {
   return each > ' ' && each <= '~' && each != '/' && each != '?' && each != '#';
 }
@@ -58,6 +63,7 @@ void http_tunnel::post(const char* verb, byte_view body) {
   m_output.assign(head.begin(), head.end());
   m_output.insert(m_output.end(), body.begin(), body.end());
   m_consumed = 0;
+  m_interim_answers = 0;
   m_awaited = awaited::data;
 }
 
@@ -130,6 +136,13 @@ result<void> http_tunnel::read_head() {
   if (!is_http) return fail(error_code::protocol_violation, "the answer is not HTTP");
   size_t status = 0;
   if (!read_number(head.substr(9, 3), status)) return fail(error_code::protocol_violation, "the answer is not HTTP");
+  if (is_interim(status)) {
+    if (++m_interim_answers > max_interim_answers) {
+      return fail(error_code::protocol_violation, "the web server never comes to its answer");
+    }
+    m_head.clear();
+    return {};
+  }
   if (status != 200) return fail(error_code::access_denied, "the web server answers " + std::to_string(status));
   size_t length = 0;
   if (!read_number(header_value(head, "content-length"), length)) {

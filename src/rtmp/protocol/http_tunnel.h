@@ -14,14 +14,15 @@ namespace campush {
 ///   request waits for the answer to the last. What the server has to say comes with answers alone, so while is_idle() the
 ///   owner calls poll() now and then. pending_output() is what goes to the transport, consume_output() what it took.
 /// Errors: receive(): protocol_violation for what is not HTTP, has no Content-Length, or answers nothing; too_big for headers over
-///   8 KiB or a body over 1 MiB; access_denied for a status other than 200, naming it. The tunnel is dead afterwards.
+///   8 KiB or a body over 1 MiB; access_denied for a status other than 200, naming it. The tunnel is dead afterwards. Interim
+///   answers (100 Continue) are passed over, up to max_interim_answers a request.
 /// Thread: any-thread (no shared state).
 /// Source: facts/rtmp 7; the requests are those of librtmp 2.4, which no server read refuses: POST /open/1, then /send/ID/n, /idle/ID/n,
 ///   /close/ID/n with content type application/x-fcs; each answer begins with one byte, the server's idea of a poll interval.
 class http_tunnel {
  public:
   static constexpr size_t max_request_body = 64 * 1024, max_head_bytes = 8 * 1024, max_answer_body = 1 << 20,
-                          max_id_bytes = 128;
+                          max_id_bytes = 128, max_interim_answers = 4;
 
   /// `authority`: host and port, as the Host header has them.
   explicit http_tunnel(std::string authority) : m_authority(std::move(authority)) {}
@@ -63,6 +64,7 @@ class http_tunnel {
   size_t m_body_in_output = 0;  ///< of m_output, its last bytes
 
   std::string m_head;
+  size_t m_interim_answers = 0;  ///< to the present request
   bool m_is_in_body = false;
   bool m_has_interval = false;
   size_t m_body_left = 0;

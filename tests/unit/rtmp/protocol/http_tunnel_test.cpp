@@ -131,6 +131,27 @@ TEST(http_tunnel, closes_its_session_and_says_no_more) {
   EXPECT_EQ(take_output(bench.tunnel), "");
 }
 
+const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n",
+                  early_hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+
+TEST(http_tunnel, passes_over_interim_answers) {
+  tunnel_bench bench;
+  bench.tunnel.start();
+  take_output(bench.tunnel);
+  ASSERT_TRUE(bench.receive(go_on + early_hints + answer("id")).has_value());
+  ASSERT_TRUE(bench.tunnel.is_open());
+  for (int request = 0; request < 3; ++request) {
+    bench.tunnel.send(byte_view::of_text("picture"));
+    bench.tunnel.consume_output(10);
+    ASSERT_TRUE(bench.receive(go_on).has_value()) << "it may come before the whole request was sent";
+    EXPECT_FALSE(bench.tunnel.is_idle());
+    take_output(bench.tunnel);
+    ASSERT_TRUE(bench.receive(go_on + early_hints + go_on + answer("\x01")).has_value()) << "each request has its own";
+    EXPECT_TRUE(bench.tunnel.is_idle());
+  }
+  EXPECT_EQ(bench.said(), "");
+}
+
 struct bad_answer {
   const char* name;
   bool is_open;
@@ -159,6 +180,10 @@ TEST(http_tunnel, refuses_answers_that_make_no_sense) {
       {"name with a path", false, answer("../admin"), error_code::protocol_violation},
       {"name with a line", false, answer("a\r\nHost: b"), error_code::protocol_violation},
       {"endless name", false, answer(std::string(200, 'n')), error_code::too_big},
+      {"interim answers without end", true, go_on + go_on + early_hints + go_on + go_on + answer("\x01"),
+       error_code::protocol_violation},
+      {"another protocol", true, "HTTP/1.1 101 Switching Protocols\r\n\r\n", error_code::access_denied},
+      {"an interim answer that nobody asked for", true, answer("\x01") + go_on, error_code::protocol_violation},
       {"one answer too many", true, answer("\x01") + answer("\x01"), error_code::protocol_violation},
   };
   for (const bad_answer& row : table) {
