@@ -240,7 +240,7 @@ void librtmp_pipe::on_poll_due() {
 
 /// A server that refuses says why and closes; the reset may be noticed by a write before its words are read.
 void librtmp_pipe::read_last_words() {
-  while (!m_is_closed) {
+  while (!m_is_closed && !is_awaiting_worker()) {
     const io_outcome read = m_transport->read_some(m_incoming.data(), m_incoming.size());
     if (read.status != io_status::ok || !is_read_allowed(read.bytes)) return;
     take(m_incoming.data(), read.bytes);
@@ -248,7 +248,7 @@ void librtmp_pipe::read_last_words() {
 }
 
 void librtmp_pipe::on_readable() {
-  while (!m_is_closed) {
+  while (!m_is_closed && !is_awaiting_worker()) {
     const io_outcome outcome = m_transport->read_some(m_incoming.data(), m_incoming.size());
     if (outcome.status == io_status::would_block) return;
     if (outcome.status != io_status::ok) return end({librtmp_pipe_end::kind::transport, outcome, {}});
@@ -288,9 +288,6 @@ void librtmp_pipe::take_plain(uint8_t* bytes, size_t size) {
   size -= part;
   if (size == 0) return;
   if (m_is_open) return deliver(bytes, size);
-  if (m_early.size() + size > max_early_bytes) {
-    return end({librtmp_pipe_end::kind::violation, {}, "the server speaks before it has been asked"});
-  }
   m_early.insert(m_early.end(), bytes, bytes + size);
 }
 
@@ -325,9 +322,10 @@ void librtmp_pipe::on_worker_news() {
   m_is_open = true;
   m_cipher = m_worker->incoming_cipher();
   m_events.on_pipe_open();
-  if (m_is_closed || m_early.empty()) return;
+  if (m_is_closed) return;
   std::vector<uint8_t> early = std::move(m_early);
-  deliver(early.data(), early.size());
+  if (!early.empty()) deliver(early.data(), early.size());
+  on_readable();
 }
 
 void librtmp_pipe::end(const librtmp_pipe_end& end) {

@@ -115,7 +115,7 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
 
  private:
   friend class librtmp_crew;
-  static constexpr size_t buffer_bytes = 32 * 1024, max_early_bytes = 64 * 1024;
+  static constexpr size_t buffer_bytes = 32 * 1024;
 
   void on_readable() override;
   void on_writable() override;
@@ -129,6 +129,8 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
   void on_poll_due();
   void plan_poll();
   bool is_read_allowed(size_t bytes) noexcept;
+  /// The server's handshake is whole and librtmp's thread has not had its turn: what comes then waits in the transport.
+  bool is_awaiting_worker() const noexcept { return m_handshake_left == 0 && !m_is_open; }
   void take(uint8_t* bytes, size_t size);
   void take_plain(uint8_t* bytes, size_t size);
   bool pass_handshake(byte_view bytes);
@@ -167,7 +169,7 @@ class librtmp_pipe final : private byte_stream_events, private fd_listener {
   size_t m_word_bytes = 0;
 
   std::vector<uint8_t> m_incoming;
-  std::vector<uint8_t> m_early;  ///< behind the handshake, before librtmp has seen it whole
+  std::vector<uint8_t> m_early;  ///< read with the end of the handshake
   size_t m_handshake_left;
   read_allowance m_allowance;
 };
