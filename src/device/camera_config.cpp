@@ -18,14 +18,17 @@ const char* source_type_name(source_type type) noexcept {
 namespace {
 
 auto fields(const source_config& config) {
-  return std::tie(config.type, config.device, config.library, config.video_path, config.audio_path, config.is_looped);
+  return std::tie(config.type, config.device, config.pixel_format, config.width, config.height, config.frame_rate,
+                  config.library, config.channel, config.options, config.tone_hz, config.video_path, config.audio_path,
+                  config.is_looped);
 }
 auto fields(const encoder_config& config) {
   return std::tie(config.codec, config.control, config.width, config.height, config.bitrate_kbps, config.gop,
-                  config.frame_rate, config.profile);
+                  config.frame_rate, config.profile, config.level, config.name);
 }
 auto fields(const audio_config& config) {
-  return std::tie(config.enabled, config.type, config.device, config.codec, config.sample_rate, config.bitrate_kbps);
+  return std::tie(config.enabled, config.type, config.device, config.codec, config.sample_rate, config.bitrate_kbps,
+                  config.channels, config.is_muted, config.fills_with_silence);
 }
 auto fields(const stream_config& config) {
   return std::tie(config.stream_id, config.name, config.source, config.encoder, config.audio);

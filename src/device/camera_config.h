@@ -16,10 +16,19 @@ const char* source_type_name(source_type type) noexcept;
 /// resolved them against the config file.
 struct source_config {
   source_type type = source_type::file;
-  std::string device;      ///< v4l2
-  std::string library;     ///< vendor
-  std::string video_path;  ///< file: Annex B, .h264 .264 .avc or .h265 .265 .hevc
-  std::string audio_path;  ///< file: ADTS .aac, or raw .alaw .ulaw
+  std::string
+      device;  ///< v4l2: a node or a link to one (/dev/v4l/by-id/…). vendor: which sensor, for the plug-in to read
+  std::string
+      pixel_format;  ///< v4l2: h264, h265, yuyv, nv12, mjpeg …; empty or "auto": what the encoder section asks for, else raw
+  uint32_t width = 0,
+           height = 0;    ///< v4l2, raw pictures: size captured; 0: the largest that a stream of this camera asks for
+  double frame_rate = 0;  ///< v4l2, raw pictures: rate captured; 0: the highest that a stream of this camera asks for
+  std::string library;    ///< vendor: path of the plug-in
+  std::optional<uint32_t> channel;  ///< vendor: which of its encoder channels; none: the stream_id
+  std::string options;              ///< vendor: the configured object as JSON text, handed to the plug-in as it is
+  uint32_t tone_hz = 1000;          ///< test: the tone on the second
+  std::string video_path;           ///< file: Annex B, .h264 .264 .avc or .h265 .265 .hevc
+  std::string audio_path;           ///< file: ADTS .aac, or raw .alaw .ulaw
   bool is_looped = true;
   friend bool operator==(const source_config&, const source_config&);
 };
@@ -32,15 +41,19 @@ struct encoder_config {
   rate_control control = rate_control::cbr;
   uint32_t width = 0, height = 0, bitrate_kbps = 0, gop = 0;
   double frame_rate = 0;
-  std::string profile;
+  std::string profile, level;
+  std::string name;  ///< raw pictures: libx264, h264_v4l2m2m …; empty or "auto": hardware where there is one
   friend bool operator==(const encoder_config&, const encoder_config&);
 };
 
 struct audio_config {
   bool enabled = true;
-  std::string type, device;
+  std::string type;    ///< alsa, vendor, test; empty: the source's own sound
+  std::string device;  ///< alsa: a PCM name
   codec_id codec = codec_id::aac;
-  uint32_t sample_rate = 0, bitrate_kbps = 0;
+  uint32_t sample_rate = 0, bitrate_kbps = 0, channels = 0;  ///< 0: what the device has, at most 2 channels
+  bool is_muted = false;                                     ///< silence instead of sound
+  bool fills_with_silence = true;  ///< while the microphone is missing: destinations keep a sound track
   friend bool operator==(const audio_config&, const audio_config&);
 };
 

@@ -24,11 +24,13 @@ struct camera_stream_status {
   uint64_t video_frames = 0, audio_frames = 0, keyframes = 0, bytes = 0, failures = 0, reopens = 0;
   time_point last_frame_at{};
   duration next_reopen_in{};
+  source_health health;
   std::string last_error;
 };
 
 /// Makes the source of one stream. Errors: unsupported ("not in this build") for a type without code here.
-using source_factory = std::function<result<std::unique_ptr<media_source>>(const stream_config&, const clock&)>;
+using source_factory =
+    std::function<result<std::unique_ptr<media_source>>(const camera_config&, const stream_config&, const clock&)>;
 source_factory default_source_factory();
 
 /// The observer (rtmp side) of a stream, and where its control goes. Called by start() and stop() on the control-thread.

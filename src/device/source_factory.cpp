@@ -24,7 +24,8 @@ constexpr source_entry sources[] = {
 }  // namespace
 
 source_factory default_source_factory() {
-  return [](const stream_config& config, const clock& time) -> result<std::unique_ptr<media_source>> {
+  return [](const camera_config&, const stream_config& config,
+            const clock& time) -> result<std::unique_ptr<media_source>> {
     for (const source_entry& entry : sources) {
       if (entry.type == config.source.type) return entry.make(config, time);
     }

@@ -37,7 +37,7 @@ std::string describe(const source_config& source) {
 stream_capture::stream_capture(const camera_config& camera, const stream_config& config, const clock& time,
                                const source_factory& sources)
     : m_config(config), m_time(time), m_camera_id(camera.camera_id), m_camera_name(camera.name) {
-  auto made = sources(config, time);
+  auto made = sources(camera, config, time);
   if (made) {
     m_source = std::move(*made);
   } else {
@@ -220,6 +220,7 @@ camera_stream_status stream_capture::status() const {
     const bool is_reopening = out.state == camera_state::reopening && m_published.reopen_at > now;
     if (is_reopening) out.next_reopen_in = m_published.reopen_at - now;
   }
+  if (m_source) out.health = m_source->health();
   out.video_frames = m_video_frames.load(std::memory_order_relaxed);
   out.audio_frames = m_audio_frames.load(std::memory_order_relaxed);
   out.keyframes = m_keyframes.load(std::memory_order_relaxed);

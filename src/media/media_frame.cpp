@@ -10,6 +10,7 @@ const char* codec_name(codec_id codec) noexcept {
     case codec_id::aac: return "aac";
     case codec_id::g711a: return "g711a";
     case codec_id::g711u: return "g711u";
+    case codec_id::opus: return "opus";
   }
   return "none";
 }

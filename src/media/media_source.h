@@ -24,7 +24,7 @@ struct audio_description {
   uint32_t sample_rate = 0;
   uint32_t channels = 0;
   uint32_t bitrate_kbps = 0;
-  /// AudioSpecificConfig (ISO 14496-3 1.6.2.1) for aac; empty for g711.
+  /// AudioSpecificConfig (ISO 14496-3 1.6.2.1) for aac; OpusHead (RFC 7845 5.1) for opus; empty for g711.
   std::vector<uint8_t> config;
 };
 struct stream_description {
@@ -50,6 +50,21 @@ class frame_sink {
 
 enum class step_outcome : uint8_t { delivered, idle, ended };
 
+/// What a source says of itself beside its frames: for status and metrics, since the source was made.
+/// Units: counts; encode_permille: CPU time of the encoder in a thousandth of one core, over the last seconds; drift in parts
+///   per million, positive when the device's clock runs fast.
+struct source_health {
+  const char* encoder =
+      "";  ///< "libx264", "h264_v4l2m2m", "aac"; empty: the device encodes, or nothing is. A constant.
+  uint32_t encode_permille = 0;
+  uint64_t lost_pictures = 0;    ///< by gaps in the driver's sequence, or taken too late
+  uint64_t damaged_buffers = 0;  ///< the driver's error flag, short or oversized
+  uint64_t stalls = 0;           ///< no data for 5 frame periods
+  uint64_t overruns = 0;         ///< sound lost because nobody read in time
+  int32_t drift_ppm = 0;
+  bool is_filled_with_silence = false;
+};
+
 /// One stream's pictures and sound: a file, a V4L2 device, a vendor encoder, a test pattern.
 /// Shape: open(), then step() again and again, then close(); after close() it may be opened again. Nothing in here
 ///   starts a thread or sleeps for longer than step() is told: camera_instance wraps it in a thread, a simulation
@@ -68,6 +83,11 @@ class media_source {
   /// A descriptor that becomes readable when step() has work, or -1 when the source is paced by next_due() alone.
   virtual int poll_descriptor() const noexcept { return -1; }
   virtual stream_control& control() noexcept = 0;
+  /// A descriptor that becomes readable when a source that failed may be worth opening before its wait is over (the node of an unplugged
+  /// device came back); -1: none. Asked for while the source is closed.
+  virtual int return_descriptor() const noexcept { return -1; }
+  /// Thread: any-thread.
+  virtual source_health health() const noexcept { return {}; }
   /// An open() or step() under way, or the next one, returns soon with `cancelled`; close() forgets it. For a source whose
   /// calls may take longer than 100 ms. Thread: any-thread.
   virtual void interrupt() noexcept {}

@@ -30,7 +30,7 @@ class camera_instance_steps : public ::testing::Test {
       stream.source.video_path = "clip.h264";
       config.streams.push_back(stream);
     }
-    const source_factory factory = [this, streams](const stream_config& stream,
+    const source_factory factory = [this, streams](const camera_config&, const stream_config& stream,
                                                    const clock&) -> result<std::unique_ptr<media_source>> {
       if (stream.source.type != source_type::file) return fail(error_code::unsupported, "not in this build");
       auto made = std::make_unique<scripted_source>(time, streams[stream.stream_id]);
@@ -210,7 +210,7 @@ class throwing_source final : public media_source {
 TEST(stream_capture, interrupts_its_source_and_opens_it_no_more) {
   fake_clock time;
   scripted_source* source = nullptr;
-  const source_factory factory = [&](const stream_config&, const clock&) {
+  const source_factory factory = [&](const camera_config&, const stream_config&, const clock&) {
     auto made = std::make_unique<scripted_source>(time, std::vector<source_script>{{"", 9, milliseconds(40), ""}});
     source = made.get();
     return result<std::unique_ptr<media_source>>(std::move(made));
@@ -227,7 +227,7 @@ TEST(stream_capture, interrupts_its_source_and_opens_it_no_more) {
 
 TEST(stream_capture, takes_an_exception_of_a_source_for_a_failure) {
   fake_clock time;
-  const source_factory factory = [](const stream_config&, const clock&) {
+  const source_factory factory = [](const camera_config&, const stream_config&, const clock&) {
     return result<std::unique_ptr<media_source>>(std::make_unique<throwing_source>());
   };
   recording_observer observer;
@@ -240,7 +240,7 @@ TEST(stream_capture, takes_an_exception_of_a_source_for_a_failure) {
 /// The thread of a stream that waits for an hour.
 TEST(camera_instance, stops_at_once_while_a_stream_waits) {
   system_clock time;
-  const source_factory factory = [&time](const stream_config&, const clock&) {
+  const source_factory factory = [&time](const camera_config&, const stream_config&, const clock&) {
     const std::vector<source_script> scripts{{"", 1000, std::chrono::hours(1), ""}};
     return result<std::unique_ptr<media_source>>(std::make_unique<scripted_source>(time, scripts));
   };

@@ -22,7 +22,8 @@ class counting_observer final : public stream_observer {
 uint64_t allocations_of_steady_play(uint64_t in_memory_bytes, uint64_t& frames) {
   fake_clock time;
   const stream_config config = file_stream(clip("bframes.h264"), clip("gate.aac"));
-  const source_factory sources = [in_memory_bytes](const stream_config& stream, const clock& given) {
+  const source_factory sources = [in_memory_bytes](const camera_config&, const stream_config& stream,
+                                                   const clock& given) {
     return result<std::unique_ptr<media_source>>(std::make_unique<file_source>(stream, given, in_memory_bytes));
   };
   counting_observer observer;
