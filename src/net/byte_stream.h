@@ -39,6 +39,9 @@ struct stream_counters {
   std::optional<uint64_t> unacked_bytes;  ///< in the send buffer, sent or not, not acknowledged (SIOCOUTQ)
   std::optional<uint32_t> rtt_us;
   std::optional<uint32_t> rtt_var_us;
+  std::optional<uint32_t> shortest_rtt_us;  ///< of the last minutes
+  std::optional<uint64_t>
+      window_limited_us;  ///< since the connection began: what waited was held by the receiver's window alone
   std::optional<uint64_t> delivery_rate_bps;
   std::optional<uint32_t> retransmits;
 };

@@ -70,7 +70,11 @@ memory_pipe::path memory_connection::path_from(size_t side) const noexcept {
   const memory_host& from = *m_hosts[side];
   const memory_host& to = *m_hosts[1 - side];
   const duration delay = from.delay + to.delay;
-  return {delay, delay, lower_rate(from.rate_bytes_per_s, to.rate_bytes_per_s), from.loss + to.loss,
+  return {delay,
+          delay,
+          lower_rate(from.rate_bytes_per_s, to.rate_bytes_per_s),
+          lower_rate(from.window_bytes, to.window_bytes),
+          from.loss + to.loss,
           is_blocked(from) || is_blocked(to)};
 }
 
@@ -248,6 +252,8 @@ stream_counters memory_connection::sample(size_t side) {
   counters.unacked_bytes = pipe.unacked();
   counters.rtt_us = static_cast<uint32_t>((line.delay + line.return_delay).count());
   counters.rtt_var_us = 0;
+  counters.shortest_rtt_us = counters.rtt_us;
+  counters.window_limited_us = static_cast<uint64_t>(pipe.window_limited(world().now()).count());
   if (line.rate_bytes_per_s > 0) counters.delivery_rate_bps = line.rate_bytes_per_s * 8;
   counters.retransmits = pipe.retransmits();
   return counters;

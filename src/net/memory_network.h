@@ -23,6 +23,8 @@ struct memory_host {
 
   duration delay = std::chrono::milliseconds(1);  ///< one way
   uint64_t rate_bytes_per_s = 0;                  ///< of each connection, each direction; 0: no limit
+  /// Of each connection, each direction: unacknowledged bytes at most, for its receiver takes no more; 0: the receive buffer alone.
+  uint64_t window_bytes = 0;
   double loss = 0;  ///< share of lost segments; each delays what follows by a retransmission
 
   bool is_down = false;             ///< nothing in, nothing out, no answer to connects

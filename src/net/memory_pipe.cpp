@@ -58,11 +58,27 @@ bool memory_pipe::arrive(time_point now, const path& line) {
   return true;
 }
 
+uint64_t memory_pipe::window(const path& line) const noexcept {
+  if (line.window_bytes == 0) return receive_room();
+  return std::min(receive_room(), line.window_bytes - std::min(line.window_bytes, m_sent - m_acked));
+}
+
+void memory_pipe::note_window(time_point now, const path& line) noexcept {
+  const bool is_full = unsent() > 0 && window(line) == 0;
+  m_window_limited = window_limited(now);
+  m_window_full_since = is_full ? std::optional(now) : std::nullopt;
+  m_waits_for_ack = is_full && receive_room() > 0;
+}
+
+duration memory_pipe::window_limited(time_point now) const noexcept {
+  return m_window_limited + (m_window_full_since ? now - *m_window_full_since : duration::zero());
+}
+
 void memory_pipe::send(time_point now, const path& line) {
   // While nothing gets through, TCP repeats what is in flight and sends nothing new.
   if (m_held_since) return;
-  while (unsent() > 0 && window() > 0 && m_line_free <= now) {
-    uint64_t count = std::min(unsent(), window());
+  while (unsent() > 0 && window(line) > 0 && m_line_free <= now) {
+    uint64_t count = std::min(unsent(), window(line));
     time_point left = now;
     if (line.rate_bytes_per_s > 0) {
       count = std::min(count, burst_of(line.rate_bytes_per_s));
@@ -77,6 +93,7 @@ void memory_pipe::send(time_point now, const path& line) {
       m_in_flight.push({m_sent, due, false});
     }
   }
+  note_window(now, line);
   if (m_fin == fin_state::queued && unsent() == 0) {
     m_fin = fin_state::sent;
     m_in_flight.push({m_sent, arrival_time(std::max(now, m_line_free), line), true});
@@ -152,8 +169,8 @@ std::optional<time_point> memory_pipe::next_due(bool for_writer) const noexcept 
     if (!next || due < *next) next = due;
   };
   if (!m_in_flight.empty()) consider(m_in_flight.front().due);
-  if (unsent() > 0 && window() > 0 && !m_held_since) consider(m_line_free);
-  if (for_writer && !m_acks.empty()) consider(m_acks.front().due);
+  if (unsent() > 0 && receive_room() > 0 && !m_waits_for_ack && !m_held_since) consider(m_line_free);
+  if ((for_writer || m_waits_for_ack) && !m_acks.empty()) consider(m_acks.front().due);
   return next;
 }
 

@@ -18,6 +18,7 @@ class memory_pipe {
     duration delay{};
     duration return_delay{};
     uint64_t rate_bytes_per_s = 0;
+    uint64_t window_bytes = 0;  ///< 0: the receive buffer alone
     double loss = 0;
     bool is_blocked = false;
   };
@@ -46,6 +47,8 @@ class memory_pipe {
   uint64_t unsent() const noexcept { return m_written - m_sent; }
   uint64_t unacked() const noexcept { return m_written - m_acked; }
   uint32_t retransmits() const noexcept { return m_retransmits; }
+  /// How long the receiver's window alone held back what waits.
+  duration window_limited(time_point now) const noexcept;
   uint64_t discarded() const noexcept { return m_discarded; }
   /// Since when what was sent cannot be delivered.
   std::optional<time_point> held_since() const noexcept { return m_held_since; }
@@ -61,7 +64,9 @@ class memory_pipe {
   bool arrive(time_point now, const path& line);
   void send(time_point now, const path& line);
   time_point arrival_time(time_point left, const path& line);
-  uint64_t window() const noexcept { return m_limits.receive_buffer - (m_sent - m_read); }
+  uint64_t receive_room() const noexcept { return m_limits.receive_buffer - (m_sent - m_read); }
+  uint64_t window(const path& line) const noexcept;
+  void note_window(time_point now, const path& line) noexcept;
   uint64_t room() const noexcept;
 
   limits m_limits;
@@ -76,6 +81,9 @@ class memory_pipe {
   uint64_t m_discarded = 0;
   time_point m_line_free{};
   time_point m_last_arrival{};
+  std::optional<time_point> m_window_full_since;
+  bool m_waits_for_ack = false;
+  duration m_window_limited{};
   std::optional<time_point> m_held_since;
   double m_loss_debt = 0;
   uint32_t m_retransmits = 0;

@@ -23,11 +23,17 @@ enum missing : size_t {
   tcp_info_rtt,
   tcp_info_retransmits,
   tcp_info_delivery_rate,
+  tcp_info_shortest_rtt,
+  tcp_info_window_limited,
   missing_count
 };
-constexpr std::array<const char*, missing_count> missing_names{
-    "SIOCOUTQNSD (unsent bytes)", "SIOCOUTQ (unacknowledged bytes)", "TCP_INFO round-trip times",
-    "TCP_INFO retransmits", "TCP_INFO delivery rate"};
+constexpr std::array<const char*, missing_count> missing_names{"SIOCOUTQNSD (unsent bytes)",
+                                                               "SIOCOUTQ (unacknowledged bytes)",
+                                                               "TCP_INFO round-trip times",
+                                                               "TCP_INFO retransmits",
+                                                               "TCP_INFO delivery rate",
+                                                               "TCP_INFO shortest round trip",
+                                                               "TCP_INFO time limited by the receiver's window"};
 
 void say_missing_once(missing what) noexcept {
   static std::array<std::atomic<bool>, missing_count> said{};
@@ -59,6 +65,13 @@ void sample_tcp_counters(int fd, stream_counters& counters) noexcept {
   if (has(offsetof(tcp_info, tcpi_rttvar), sizeof info.tcpi_rttvar, tcp_info_rtt)) {
     counters.rtt_us = info.tcpi_rtt;
     counters.rtt_var_us = info.tcpi_rttvar;
+  }
+  if (has(offsetof(tcp_info, tcpi_min_rtt), sizeof info.tcpi_min_rtt, tcp_info_shortest_rtt)) {
+    // All ones stand for "none measured yet".
+    if (info.tcpi_min_rtt != UINT32_MAX) counters.shortest_rtt_us = info.tcpi_min_rtt;
+  }
+  if (has(offsetof(tcp_info, tcpi_rwnd_limited), sizeof info.tcpi_rwnd_limited, tcp_info_window_limited)) {
+    counters.window_limited_us = info.tcpi_rwnd_limited;
   }
   if (has(offsetof(tcp_info, tcpi_total_retrans), sizeof info.tcpi_total_retrans, tcp_info_retransmits)) {
     counters.retransmits = info.tcpi_total_retrans;

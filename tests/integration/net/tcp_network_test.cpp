@@ -351,6 +351,9 @@ TEST_F(tcp_network_ipv4_test, samples_what_the_kernel_counts) {
   EXPECT_EQ(counters.unsent_bytes, 0U);
   EXPECT_TRUE(counters.rtt_us.has_value());
   EXPECT_LT(counters.rtt_us.value_or(0), 1'000'000U);
+  EXPECT_GT(counters.shortest_rtt_us.value_or(0), 0U);
+  EXPECT_LE(counters.shortest_rtt_us.value_or(0), counters.rtt_us.value_or(0) + 1000);
+  EXPECT_EQ(counters.window_limited_us, 0U);
   EXPECT_EQ(counters.retransmits, 0U);
   EXPECT_EQ(m_server.stream->sample().bytes_read, 5U);
   m_client.stream->close();

@@ -191,6 +191,22 @@ TEST_F(memory_network_test, sends_no_faster_than_the_rate) {
   EXPECT_EQ(m_server.received_bytes, m_options.notsent_lowat_bytes + 1460);
 }
 
+TEST_F(memory_network_test, sends_one_window_a_round_trip) {
+  m_net.local_host().delay = 0ms;
+  m_host.delay = 50ms;
+  m_host.window_bytes = 10'000;
+  connect();
+  ASSERT_EQ(m_client.write(std::string(100'000, 'x')).bytes, 100'000U);
+  m_world.run_for(450ms);
+  EXPECT_EQ(m_server.received_bytes, 50'000U) << "at 50, 150 ... 450 ms";
+  EXPECT_EQ(client_counters().unsent_bytes, 50'000U);
+  EXPECT_EQ(client_counters().window_limited_us, 450'000U);
+  m_host.window_bytes = 0;
+  m_world.run_for(100ms);
+  EXPECT_EQ(m_server.received_bytes, 100'000U);
+  EXPECT_EQ(client_counters().window_limited_us, 500'000U) << "a wider window is seen with the next acknowledgement";
+}
+
 TEST_F(memory_network_test, accepts_but_never_acknowledges_while_it_stops_delivering) {
   connect();
   ASSERT_EQ(m_client.write("before").bytes, 6U);
