@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -10,21 +12,13 @@ namespace campush {
 
 namespace {
 
-struct built_source {
-  source_type type;
-  bool is_here;
-};
-/// What this build can capture from; the others are valid and reported.
-constexpr built_source sources_of_this_build[] = {
-    {source_type::file, true},    {source_type::v4l2, false},    {source_type::test, false},
-    {source_type::vendor, false}, {source_type::publish, false},
-};
+/// The others are valid and reported.
+constexpr source_type sources_of_this_build[] = {source_type::file, source_type::v4l2, source_type::test,
+                                                 source_type::vendor};
 
 bool is_in_this_build(source_type type) {
-  for (const built_source& entry : sources_of_this_build) {
-    if (entry.type == type) return entry.is_here;
-  }
-  return false;
+  const auto* const end = std::end(sources_of_this_build);
+  return std::find(std::begin(sources_of_this_build), end, type) != end;
 }
 
 uint32_t id_of(const located& node, std::string_view key, size_t index) {
@@ -71,6 +65,24 @@ result<void> refuse_name(const load_context& context, const located& section) {
   return context.refuse(section.child("name").pointer, "a destination is named in the rtmp section of a stream");
 }
 
+/// Keys without which a kind of source has nothing to take pictures from.
+result<void> check_source(const load_context& context, const located& given, const source_config& source) {
+  if (source.type == source_type::file && source.video_path.empty() && source.audio_path.empty()) {
+    return context.refuse(given.pointer, "a file source needs the key \"video\" or \"audio\"");
+  }
+  if (source.type == source_type::v4l2 && source.device.empty()) {
+    return context.refuse(given.pointer, "a v4l2 source needs the key \"device\" (`campush devices` lists them)");
+  }
+  return {};
+}
+
+/// Old files name no plug-in: the camera is reported, and the others run.
+std::string why_not_run(const source_config& source) {
+  if (!is_in_this_build(source.type)) return "is not in this build";
+  if (source.type == source_type::vendor && source.library.empty()) return "needs the key \"library\"";
+  return {};
+}
+
 result<source_config> read_source(const load_context& context, camera_draft& camera, const located& own) {
   source_config source;
   source.type = source_type::vendor;
@@ -79,21 +91,13 @@ result<source_config> read_source(const load_context& context, camera_draft& cam
   source.library = context.resolve_path(source.library);
   source.video_path = context.resolve_path(source.video_path);
   source.audio_path = context.resolve_path(source.audio_path);
-  if (source.type == source_type::file && source.video_path.empty() && source.audio_path.empty()) {
-    return context.refuse(given.pointer, "a file source needs the key \"video\" or \"audio\"");
-  }
+  if (auto checked = check_source(context, given, source); !checked) return tl::unexpected(checked.error());
   const std::string place = given ? given.pointer : camera.node.pointer;
-  if (!camera.config.enabled || is_in_this_build(source.type) || !camera.reported.insert(place).second) return source;
-  context.warn(place, fmt::format("source {} is not in this build: camera {} is reported, not run",
-                                  source_type_name(source.type), camera.config.camera_id));
+  const std::string problem = why_not_run(source);
+  if (!camera.config.enabled || problem.empty() || !camera.reported.insert(place).second) return source;
+  context.warn(place, fmt::format("source {} {}: camera {} is reported, not run", source_type_name(source.type),
+                                  problem, camera.config.camera_id));
   return source;
-}
-
-void warn_of_missing_audio(const load_context& context, const located& place, const stream_config& stream) {
-  const bool needs_capture = stream.source.type == source_type::file && stream.source.audio_path.empty();
-  if (!needs_capture || !stream.audio.enabled || stream.audio.type.empty()) return;
-  context.warn(place.pointer,
-               fmt::format("audio {} is not in this build: no sound beside the file", stream.audio.type));
 }
 
 result<void> add_stream(const load_context& context, camera_draft& camera, const located& node, stream_config stream,
@@ -101,11 +105,12 @@ result<void> add_stream(const load_context& context, camera_draft& camera, const
   auto source = read_source(context, camera, node.child("source"));
   if (!source) return tl::unexpected(source.error());
   stream.source = std::move(*source);
+  const located& place = node.child("source") ? node.child("source") : camera.source ? camera.source : camera.node;
+  context.places[{camera.config.camera_id, stream.stream_id}] = place.pointer;
   const located audio = node.child("audio");
   if (camera.audio) apply_section(stream.audio, *camera.audio.value);
   if (audio) apply_section(stream.audio, *audio.value);
   if (const located encoder = node.child("encoder")) apply_section(stream.encoder, *encoder.value);
-  if (camera.config.enabled) warn_of_missing_audio(context, audio ? audio : camera.audio, stream);
   if (auto loaded = load_sessions(context, camera.config, stream, camera.rtmp, rtmp); !loaded) return loaded;
   if (const located fallback = node.child("fallback")) camera.fallbacks[stream.stream_id] = fallback;
   camera.config.streams.push_back(std::move(stream));

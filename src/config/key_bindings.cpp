@@ -38,6 +38,15 @@ bool flag(const json_value& value) {
 std::string words(const json_value& value) {
   return std::string(text_of(value));
 }
+std::string unless_auto(const json_value& value) {
+  return text_of(value) == "auto" ? std::string() : words(value);
+}
+std::string json_text(const json_value& value) {
+  campush_config_rapidjson::StringBuffer text;
+  campush_config_rapidjson::Writer<campush_config_rapidjson::StringBuffer> writer(text);
+  value.Accept(writer);
+  return text.GetString();
+}
 std::chrono::seconds seconds(const json_value& value) {
   return std::chrono::seconds(number32(value));
 }
@@ -102,7 +111,7 @@ constexpr named_word<source_type> source_names[] = {{"file", source_type::file},
                                                     {"vendor", source_type::vendor},
                                                     {"publish", source_type::publish}};
 constexpr named_word<codec_id> audio_codec_names[] = {
-    {"aac", codec_id::aac}, {"g711a", codec_id::g711a}, {"g711u", codec_id::g711u}};
+    {"aac", codec_id::aac}, {"opus", codec_id::opus}, {"g711a", codec_id::g711a}, {"g711u", codec_id::g711u}};
 
 struct encoder_kind {
   codec_id codec;
@@ -121,6 +130,7 @@ void bind_module_level(system_options& to, const json_value& value) {
 
 constexpr key_binding<system_options> system_keys[] = {
     {"max_cameras", [](auto& to, const json_value& v) { to.max_cameras = number32(v); }},
+    {"uplink_kbps", [](auto& to, const json_value& v) { to.uplink_kbps = number32(v); }},
     {"log_level",
      [](auto& to, const json_value& v) {
        if (const auto level = parse_log_level(text_of(v))) to.log.level = *level;
@@ -200,7 +210,14 @@ constexpr key_binding<session_draft> rtmp_keys[] = {
 constexpr key_binding<source_config> source_keys[] = {
     {"type", [](auto& to, const json_value& v) { to.type = choice(source_names, v); }},
     {"device", [](auto& to, const json_value& v) { to.device = words(v); }},
+    {"pixel_format", [](auto& to, const json_value& v) { to.pixel_format = unless_auto(v); }},
+    {"width", [](auto& to, const json_value& v) { to.width = number32(v); }},
+    {"height", [](auto& to, const json_value& v) { to.height = number32(v); }},
+    {"framerate", [](auto& to, const json_value& v) { to.frame_rate = real(v); }},
     {"library", [](auto& to, const json_value& v) { to.library = words(v); }},
+    {"channel", [](auto& to, const json_value& v) { to.channel = number32(v); }},
+    {"options", [](auto& to, const json_value& v) { to.options = json_text(v); }},
+    {"tone_hz", [](auto& to, const json_value& v) { to.tone_hz = number32(v); }},
     {"video", [](auto& to, const json_value& v) { to.video_path = words(v); }},
     {"audio", [](auto& to, const json_value& v) { to.audio_path = words(v); }},
     {"loop", [](auto& to, const json_value& v) { to.is_looped = flag(v); }},
@@ -213,6 +230,9 @@ constexpr key_binding<audio_config> audio_keys[] = {
     {"codec", [](auto& to, const json_value& v) { to.codec = choice(audio_codec_names, v); }},
     {"sample_rate", [](auto& to, const json_value& v) { to.sample_rate = number32(v); }},
     {"bitrate", [](auto& to, const json_value& v) { to.bitrate_kbps = number32(v); }},
+    {"channels", [](auto& to, const json_value& v) { to.channels = number32(v); }},
+    {"muted", [](auto& to, const json_value& v) { to.is_muted = flag(v); }},
+    {"fill_with_silence", [](auto& to, const json_value& v) { to.fills_with_silence = flag(v); }},
 };
 
 constexpr key_binding<encoder_config> encoder_keys[] = {
@@ -228,6 +248,8 @@ constexpr key_binding<encoder_config> encoder_keys[] = {
     {"bitrate", [](auto& to, const json_value& v) { to.bitrate_kbps = number32(v); }},
     {"gop", [](auto& to, const json_value& v) { to.gop = number32(v); }},
     {"profile", [](auto& to, const json_value& v) { to.profile = words(v); }},
+    {"level", [](auto& to, const json_value& v) { to.level = words(v); }},
+    {"name", [](auto& to, const json_value& v) { to.name = unless_auto(v); }},
 };
 
 /// "log/levels/net": from the section down, a member a step.

@@ -30,6 +30,8 @@ struct address_user {
 struct by_revealed_text {
   bool operator()(const secret_text& left, const secret_text& right) const { return left.reveal() < right.reveal(); }
 };
+/// Where the source of a stream stands in the file, by camera_id and stream_id.
+using source_places = std::map<std::pair<uint32_t, uint32_t>, std::string>;
 using address_users = std::map<secret_text, address_user, by_revealed_text>;
 
 /// What the parts of the loader share while one file is read. Thread: any-thread (one at a time).
@@ -39,6 +41,8 @@ struct load_context {
   system_config& config;
   address_users& users;
   std::set<std::string>& judged_files;  ///< pointers of keys whose files were looked at: reading CAs takes its time
+
+  source_places& places;
 
   /// Adds a line to config.warnings; after 64 only that there are more.
   void warn(std::string_view pointer, std::string_view message) const;
@@ -64,6 +68,10 @@ struct load_context {
 /// Reads `fallback` of a stream, once all streams and sessions of its camera are there.
 [[nodiscard]] result<void> load_fallback(const load_context& context, const camera_config& camera, uint32_t stream_id,
                                          const located& node);
+
+/// What the enabled cameras take must be there: a device serves one camera, a plug-in as many encoders as it has, the uplink what
+/// system.uplink_kbps says. Errors: invalid_argument, one line naming both who contend.
+[[nodiscard]] result<void> check_resource_limits(const load_context& context);
 
 /// True when the addresses that `sections` give (nearest last) name the stream, so that two streams may use them.
 bool addresses_tell_streams_apart(const std::vector<located>& sections);

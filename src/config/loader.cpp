@@ -131,11 +131,12 @@ result<system_config> load_checked(std::string text, const std::string& base_dir
   system_config config;
   address_users users;
   std::set<std::string> judged_files;
-  const load_context context{*document, base_dir, config, users, judged_files};
+  source_places places;
+  const load_context context{*document, base_dir, config, users, judged_files, places};
   report_ignored_keys(context, strip_legacy_keys(*document));
   set_unknown_sections_aside(context, document->root());
   if (auto checked = check_schema(*document); !checked) return tl::unexpected(checked.error());
-  for (const auto part : {load_system, load_http, load_cameras}) {
+  for (const auto part : {load_system, load_http, load_cameras, check_resource_limits}) {
     if (auto loaded = part(context); !loaded) return tl::unexpected(loaded.error());
   }
   return config;

@@ -14,6 +14,7 @@ namespace campush {
 /// Section `system` of system_config.json.
 struct system_options {
   uint32_t max_cameras = 4;
+  uint32_t uplink_kbps = 0;  ///< 0: not checked
   log_options log;
   uint32_t io_threads = 1;
   std::string device_id;  ///< never empty after loading: without the key it is the host name

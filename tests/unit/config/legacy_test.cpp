@@ -29,7 +29,8 @@ TEST(legacy, single_camera_file_becomes_main_and_sub_of_camera_0) {
   EXPECT_EQ(config.sessions[1].fallback_urls.size(), 2u);
   EXPECT_EQ(config.sessions[1].retry_policy.max_attempts, 10u);
   ASSERT_EQ(config.warnings.size(), 1u);
-  EXPECT_NE(config.warnings[0].find("source vendor is not in this build"), std::string::npos) << config.warnings[0];
+  EXPECT_NE(config.warnings[0].find("source vendor needs the key \"library\""), std::string::npos)
+      << config.warnings[0];
 }
 
 TEST(legacy, single_camera_file_with_one_fixed_address_has_one_stream) {

@@ -193,15 +193,16 @@ TEST(loader, takes_paths_from_the_folder_of_the_file) {
 
 TEST(loader, reports_what_this_build_cannot_capture_and_loads_it) {
   const system_config config = loaded(R"({"cameras": [
-    {"camera_id": 0, "source": {"type": "v4l2", "device": "/dev/video0"}, "streams": [{"rtmp": {"urls": ["rtmp://a/b/c"]}}, {"rtmp": {"enabled": false}}]},
+    {"camera_id": 0, "source": {"type": "publish"}, "streams": [{"rtmp": {"urls": ["rtmp://a/b/c"]}}, {"rtmp": {"enabled": false}}]},
     {"camera_id": 1, "enabled": false, "source": {"type": "test"}},
-    {"camera_id": 2, "source": {"type": "file", "video": "x.h264"}, "audio": {"type": "alsa"}, "streams": [{"rtmp": {"enabled": false}}]}]})");
+    {"camera_id": 2, "source": {"type": "vendor"}, "streams": [{"rtmp": {"enabled": false}}]}]})");
   EXPECT_EQ(config.cameras.size(), 3u);
   EXPECT_EQ(config.sessions.size(), 1u);
-  EXPECT_EQ(config.warnings,
-            (std::vector<std::string>{
-                "c.json:2:32: /cameras/0/source: source v4l2 is not in this build: camera 0 is reported, not run",
-                "c.json:4:78: /cameras/2/audio: audio alsa is not in this build: no sound beside the file"}));
+  EXPECT_EQ(
+      config.warnings,
+      (std::vector<std::string>{
+          "c.json:2:32: /cameras/0/source: source publish is not in this build: camera 0 is reported, not run",
+          "c.json:4:32: /cameras/2/source: source vendor needs the key \"library\": camera 2 is reported, not run"}));
 }
 
 TEST(loader, sets_unknown_sections_aside_with_one_warning_each) {

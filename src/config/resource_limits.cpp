@@ -1,0 +1,131 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <tuple>
+
+#include "config/load_context.h"
+
+namespace campush {
+
+namespace {
+
+/// A stream that takes something which only one may have.
+struct contender {
+  uint32_t camera_id = 0;
+  std::string name;  ///< "camera 0, stream main (/cameras/0/source)"
+};
+
+std::string place_of(const load_context& context, uint32_t camera_id, uint32_t stream_id) {
+  const auto found = context.places.find({camera_id, stream_id});
+  return found == context.places.end() ? std::string() : found->second;
+}
+
+contender contender_of(const load_context& context, const camera_config& camera, const stream_config& stream) {
+  return {camera.camera_id, fmt::format("camera {}, stream {} ({})", camera.camera_id, stream.name,
+                                        place_of(context, camera.camera_id, stream.stream_id))};
+}
+
+/// Links under /dev/v4l lead to the same node as its number does.
+std::string node_of(const std::string& device) {
+  std::error_code ignored;
+  const std::filesystem::path node = std::filesystem::canonical(device, ignored);
+  return node.empty() ? device : node.string();
+}
+
+template <class Visit>
+result<void> for_each_stream(const load_context& context, const Visit& visit) {
+  for (const camera_config& camera : context.config.cameras) {
+    if (!camera.enabled) continue;
+    for (const stream_config& stream : camera.streams) {
+      if (auto checked = visit(camera, stream); !checked) return checked;
+    }
+  }
+  return {};
+}
+
+/// The streams of one camera may share its raw pictures; two cameras cannot share a device.
+result<void> check_devices(const load_context& context) {
+  std::map<std::string, contender> owners;
+  return for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
+    if (stream.source.type != source_type::v4l2) return {};
+    const contender mine = contender_of(context, camera, stream);
+    const auto [owner, is_new] = owners.emplace(node_of(stream.source.device), mine);
+    if (is_new || owner->second.camera_id == camera.camera_id) return {};
+    return context.refuse(place_of(context, camera.camera_id, stream.stream_id),
+                          fmt::format("{} and {} both capture from {}; allowed: one camera a device", mine.name,
+                                      owner->second.name, stream.source.device));
+  });
+}
+
+result<void> check_channels(const load_context& context) {
+  std::map<std::tuple<std::string, std::string, uint32_t>, contender> owners;
+  return for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
+    const source_config& source = stream.source;
+    if (source.type != source_type::vendor || source.library.empty()) return {};
+    const contender mine = contender_of(context, camera, stream);
+    const uint32_t channel = source.channel.value_or(stream.stream_id);
+    const auto [owner, is_new] = owners.emplace(std::make_tuple(source.library, source.device, channel), mine);
+    if (is_new) return {};
+    return context.refuse(place_of(context, camera.camera_id, stream.stream_id),
+                          fmt::format("{} and {} both take channel {} of {}; allowed: one stream a channel", mine.name,
+                                      owner->second.name, channel, source.library));
+  });
+}
+
+/// What one session sends, as far as the configuration says it.
+struct demand {
+  std::string session;
+  uint64_t kbps = 0;
+};
+
+std::vector<demand> demands(const load_context& context) {
+  std::vector<demand> out;
+  for (const session_config& session : context.config.sessions) {
+    static_cast<void>(
+        for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
+          if (camera.camera_id != session.camera_id || stream.stream_id != session.stream_id) return {};
+          const uint64_t sound = stream.audio.enabled ? stream.audio.bitrate_kbps : 0;
+          out.push_back({fmt::format("cam{}_stream{}/{}", session.camera_id, session.stream_id, session.destination),
+                         stream.encoder.bitrate_kbps + sound});
+          return {};
+        }));
+  }
+  return out;
+}
+
+result<void> check_uplink(const load_context& context) {
+  const uint64_t budget = context.config.system.uplink_kbps;
+  if (budget == 0) return {};
+  std::vector<demand> all = demands(context);
+  uint64_t sum = 0;
+  size_t silent = 0;
+  for (const demand& each : all) {
+    sum += each.kbps;
+    silent += each.kbps == 0 ? 1 : 0;
+  }
+  if (silent > 0) {
+    context.warn(
+        "/system/uplink_kbps",
+        fmt::format("{} of {} sessions count nothing: their streams have no encoder.bitrate", silent, all.size()));
+  }
+  if (sum <= budget) return {};
+  std::stable_sort(all.begin(), all.end(), [](const demand& a, const demand& b) { return a.kbps > b.kbps; });
+  std::string largest = fmt::format("{} with {}", all[0].session, all[0].kbps);
+  if (all.size() > 1) largest += fmt::format(" and {} with {}", all[1].session, all[1].kbps);
+  return context.refuse(
+      "/system/uplink_kbps",
+      fmt::format("the sessions add up to {} kbit/s, allowed: {}; the largest: {}", sum, budget, largest));
+}
+
+}  // namespace
+
+result<void> check_resource_limits(const load_context& context) {
+  for (const auto check : {check_devices, check_channels, check_uplink}) {
+    if (auto checked = check(context); !checked) return checked;
+  }
+  return {};
+}
+
+}  // namespace campush

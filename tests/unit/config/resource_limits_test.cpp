@@ -1,0 +1,95 @@
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "config_text.h"
+
+namespace campush {
+
+namespace {
+
+/// Cameras 0, 1 … with one stream each, which goes to an address of its own.
+std::string cameras(const std::vector<std::string>& sources, const std::string& more_of_streams = "",
+                    const std::string& system = "{}") {
+  std::string text = R"({"system": )" + system +
+                     R"(, "rtmp": {"url_template": "rtmp://a/live/cam{camera_id}_{stream_name}"}, "cameras": [)";
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += R"({"source": )" + sources[i] + R"(, "streams": [{"stream_id": 0)" + more_of_streams + "}]}";
+  }
+  return text + "]}";
+}
+
+/// A node with two names, gone with the test.
+class linked_node {
+ public:
+  linked_node() : m_folder(std::filesystem::temp_directory_path() / ("campush_nodes_" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(m_folder);
+    std::ofstream(m_folder / "video0") << "";
+    std::filesystem::create_symlink("video0", m_folder / "by-id");
+  }
+  ~linked_node() { std::filesystem::remove_all(m_folder); }
+  std::string source(const char* name) const {
+    return R"({"type": "v4l2", "device": ")" + (m_folder / name).string() + "\"}";
+  }
+
+ private:
+  std::filesystem::path m_folder;
+};
+
+TEST(resource_limits, two_cameras_do_not_share_a_device) {
+  EXPECT_EQ(
+      problem_of(cameras({R"({"type": "v4l2", "device": "/dev/video7"})", R"({"type": "file", "video": "v.h264"})",
+                          R"({"type": "v4l2", "device": "/dev/video7"})"})),
+      "c.json:1:277: /cameras/2/source: camera 2, stream main (/cameras/2/source) and camera 0, stream main "
+      "(/cameras/0/source) both capture from /dev/video7; allowed: one camera a device");
+}
+
+TEST(resource_limits, a_link_and_its_node_are_one_device) {
+  const linked_node node;
+  EXPECT_NE(problem_of(cameras({node.source("video0"), node.source("by-id")})).find("both capture from"),
+            std::string::npos);
+}
+
+TEST(resource_limits, streams_of_one_camera_may_share_a_device) {
+  loaded(R"({"rtmp": {"url_template": "rtmp://a/live/{stream_name}"}, "cameras": [
+    {"source": {"type": "v4l2", "device": "/dev/video7"}, "streams": [{"stream_id": 0}, {"stream_id": 1}]}]})");
+}
+
+TEST(resource_limits, a_disabled_camera_takes_nothing) {
+  loaded(R"({"rtmp": {"url_template": "rtmp://a/live/{camera_id}"}, "cameras": [
+    {"source": {"type": "v4l2", "device": "/dev/video7"}, "streams": [{"stream_id": 0}]},
+    {"enabled": false, "source": {"type": "v4l2", "device": "/dev/video7"}, "streams": [{"stream_id": 0}]}]})");
+}
+
+TEST(resource_limits, a_v4l2_source_names_its_device) {
+  EXPECT_NE(problem_of(cameras({R"({"type": "v4l2"})"})).find("needs the key \"device\""), std::string::npos);
+}
+
+TEST(resource_limits, two_streams_do_not_share_a_channel_of_a_plug_in) {
+  const std::string problem = problem_of(cameras({R"({"type": "vendor", "library": "none.so", "channel": 3})",
+                                                  R"({"type": "vendor", "library": "./none.so", "channel": 3})"}));
+  EXPECT_NE(problem.find("camera 1, stream main (/cameras/1/source) and camera 0, stream main (/cameras/0/source) both "
+                         "take channel 3 of "),
+            std::string::npos)
+      << problem;
+}
+
+TEST(resource_limits, the_sum_of_bitrates_stays_within_the_uplink) {
+  const std::vector<std::string> two(2, R"({"type": "file", "video": "v.h264"})");
+  const std::string encoders = R"(, "encoder": {"bitrate": 4000}, "audio": {"bitrate": 64})";
+  loaded(cameras(two, encoders, R"({"uplink_kbps": 8128})"));
+  EXPECT_EQ(problem_of(cameras(two, encoders, R"({"uplink_kbps": 8127})")),
+            "c.json:1:28: /system/uplink_kbps: the sessions add up to 8128 kbit/s, allowed: 8127; the largest: "
+            "cam0_stream0/default with 4064 and cam1_stream0/default with 4064");
+}
+
+TEST(resource_limits, streams_without_a_bitrate_are_named) {
+  const system_config config =
+      loaded(cameras({R"({"type": "file", "video": "v.h264"})"}, "", R"({"uplink_kbps": 100})"));
+  ASSERT_EQ(config.warnings.size(), 1u);
+  EXPECT_NE(config.warnings[0].find("1 of 1 sessions count nothing"), std::string::npos) << config.warnings[0];
+}
+
+}  // namespace
+}  // namespace campush
