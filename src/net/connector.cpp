@@ -13,6 +13,8 @@ namespace {
 
 /// What the last of many addresses must still have: a lost SYN is repeated after 1 s.
 constexpr duration least_share = std::chrono::milliseconds(1500);
+/// How long a mute address, which would win every race, leaves the others alone: such a repetition, and no more than half of the time.
+constexpr duration head_start = std::chrono::milliseconds(1500);
 
 /// Of several failures the one that tells a person most, lowest rank first. `condemns`: the address is at fault, not this machine.
 struct failure_rank {
@@ -42,6 +44,11 @@ int rank_of(error_code code) noexcept {
 bool condemns_address(error_code code) noexcept {
   const failure_rank* const row = find_rank(code);
   return row != nullptr && row->condemns;
+}
+
+/// Between TCP and the first word above it: a balancer without a server behind it, a machine whose services hang.
+bool is_cut_off(error_code code) noexcept {
+  return code == error_code::connection_reset || code == error_code::closed_by_peer || code == error_code::timed_out;
 }
 
 double seconds(duration span) noexcept {
@@ -96,10 +103,10 @@ std::vector<endpoint> address_book::recall(const std::string& host, uint16_t por
   return {};
 }
 
-void dead_addresses::mark(const endpoint& address, time_point now) {
+void dead_addresses::mark(const endpoint& address, time_point now, address_fault fault) {
   clear(address);
   if (m_entries.size() >= max_addresses) m_entries.erase(m_entries.begin());
-  m_entries.push_back({address, now + memory});
+  m_entries.push_back({address, now + memory, fault});
 }
 
 void dead_addresses::clear(const endpoint& address) noexcept {
@@ -107,9 +114,32 @@ void dead_addresses::clear(const endpoint& address) noexcept {
   m_entries.erase(std::remove_if(m_entries.begin(), m_entries.end(), is_it), m_entries.end());
 }
 
-bool dead_addresses::contains(const endpoint& address, time_point now) const noexcept {
-  return std::any_of(m_entries.begin(), m_entries.end(),
-                     [&](const entry& item) { return item.address == address && item.until > now; });
+void dead_addresses::clear_unreachable(const endpoint& address) noexcept {
+  const auto is_it = [&address](const entry& item) {
+    return item.address == address && item.fault == address_fault::unreachable;
+  };
+  m_entries.erase(std::remove_if(m_entries.begin(), m_entries.end(), is_it), m_entries.end());
+}
+
+const dead_addresses::entry* dead_addresses::find(const endpoint& address, time_point now) const noexcept {
+  const auto found = std::find_if(m_entries.begin(), m_entries.end(),
+                                  [&](const entry& item) { return item.address == address && item.until > now; });
+  return found == m_entries.end() ? nullptr : &*found;
+}
+
+address_fault dead_addresses::fault_of(const endpoint& address, time_point now) const noexcept {
+  const entry* known = find(address, now);
+  return known != nullptr ? known->fault : address_fault::none;
+}
+
+void dead_addresses::sort(std::vector<endpoint>& addresses, time_point now) const {
+  const auto rank = [&](const endpoint& address) {
+    const entry* known = find(address, now);
+    if (known == nullptr) return std::pair(address_fault::none, time_point());
+    return std::pair(known->fault, known->fault == address_fault::mute ? known->until : time_point());
+  };
+  std::stable_sort(addresses.begin(), addresses.end(),
+                   [&rank](const endpoint& left, const endpoint& right) { return rank(left) < rank(right); });
 }
 
 /// One way from a name to a stream. Every callback of a part may end it: after calling one nothing of it is touched.
@@ -135,6 +165,7 @@ class connector::attempt final : public pending_operation {
     std::unique_ptr<pending_operation> operation;
     time_point started_at{};
     bool is_pending = false;
+    bool is_mute = false;
   };
 
   void on_resolved(result<std::vector<endpoint>> answer);
@@ -163,6 +194,7 @@ class connector::attempt final : public pending_operation {
   std::vector<candidate> m_candidates;
   size_t m_started = 0;
   size_t m_pending = 0;
+  endpoint m_winner;
   std::optional<error> m_cause;
   std::string m_remark;  ///< why the addresses are not the name service's
   std::shared_ptr<tls_client> m_tls;
@@ -216,10 +248,12 @@ void connector::attempt::begin_tcp(std::vector<endpoint> addresses) {
   addresses = interleave(addresses);
   rotate_long_list(addresses, m_target);
   const time_point now = m_shared.m_loop.now();
-  std::stable_partition(addresses.begin(), addresses.end(),
-                        [&](const endpoint& address) { return !m_shared.m_dead.contains(address, now); });
+  m_shared.m_dead.sort(addresses, now);
   m_candidates.resize(addresses.size());
-  for (size_t i = 0; i < addresses.size(); ++i) m_candidates[i].address = addresses[i];
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    m_candidates[i].address = addresses[i];
+    m_candidates[i].is_mute = m_shared.m_dead.fault_of(addresses[i], now) == address_fault::mute;
+  }
   m_deadline->arm_after(m_target.tcp_timeout);
   start_next();
 }
@@ -241,7 +275,11 @@ void connector::attempt::start_next() {
   next.is_pending = true;
   ++m_pending;
   m_stagger->cancel();
-  if (m_started < m_candidates.size()) m_stagger->arm_after(stagger);
+  if (m_started < m_candidates.size()) {
+    const duration wait =
+        m_candidates[m_started].is_mute ? std::min<duration>(head_start, m_target.tcp_timeout / 2) : stagger;
+    m_stagger->arm_after(wait);
+  }
   next.operation = m_shared.m_network.connect(next.address, m_target.link,
                                               [this, index](auto answer) { on_tcp_answer(index, std::move(answer)); });
 }
@@ -253,8 +291,11 @@ void connector::attempt::on_tcp_answer(size_t index, result<std::unique_ptr<byte
   failed.operation.reset();
   --m_pending;
   note_failure(index, std::move(answer.error()));
-  if (index + 1 == m_started && m_started < m_candidates.size()) return start_next();
-  if (m_pending == 0 && m_started == m_candidates.size()) on_tcp_failed();
+  if (m_started == m_candidates.size()) {
+    if (m_pending == 0) on_tcp_failed();
+    return;
+  }
+  if (m_pending == 0 || (index + 1 == m_started && !m_candidates[m_started].is_mute)) start_next();
 }
 
 void connector::attempt::note_failure(size_t index, error cause) {
@@ -272,7 +313,8 @@ void connector::attempt::on_tcp_failed() {
 
 void connector::attempt::on_connected(size_t winner, std::unique_ptr<byte_stream> stream) {
   const time_point now = m_shared.m_loop.now();
-  m_shared.m_dead.clear(m_candidates[winner].address);
+  m_winner = m_candidates[winner].address;
+  m_shared.m_dead.clear_unreachable(m_winner);
   for (size_t i = 0; i < winner; ++i) {
     const candidate& overtaken = m_candidates[i];
     if (overtaken.is_pending && now - overtaken.started_at >= stagger) m_shared.m_dead.mark(overtaken.address, now);
@@ -289,8 +331,9 @@ void connector::attempt::begin_tls(std::unique_ptr<byte_stream> stream) {
   if (!client) return fail_with(std::move(client.error()));
   m_tls = std::move(*client);
   m_operation = m_tls->connect(std::move(stream), m_target.host, m_target.port, [this](auto answer) {
-    if (!answer) return fail_with(std::move(answer.error()));
-    finish(std::move(*answer));
+    if (answer) return finish(std::move(*answer));
+    if (is_cut_off(answer.error().code)) m_shared.distrust(m_winner);
+    fail_with(std::move(answer.error()));
   });
 }
 
@@ -303,6 +346,7 @@ void connector::attempt::on_deadline() {
                                               seconds(m_target.resolve_timeout))});
     case connect_stage::tcp: return on_tcp_deadline();
     case connect_stage::tls:
+      m_shared.distrust(m_winner);
       return fail_with({error_code::timed_out, fmt::format("{}: no TLS handshake within {:g} s", m_target.host,
                                                            seconds(m_target.tls_timeout))});
   }
@@ -340,6 +384,10 @@ void connector::confirm(const std::string& host, const endpoint& remote) {
   addresses.insert(addresses.begin(), remote);
   m_known.remember(host, addresses);
   m_dead.clear(remote);
+}
+
+void connector::distrust(const endpoint& remote) {
+  m_dead.mark(remote, m_loop.now(), address_fault::mute);
 }
 
 }  // namespace campush

@@ -34,24 +34,38 @@ class address_book {
   std::vector<entry> m_entries;
 };
 
-/// Addresses that did not answer lately: they are tried last for `memory` (10 min), and forgotten when they answer or when the
-/// local network has changed.
+/// What is known against an address: it did not answer, or whoever answers there takes connections and then says nothing.
+enum class address_fault : uint8_t { none, unreachable, mute };
+
+/// Addresses that failed lately: they are tried last for `memory` (10 min), and forgotten when they answer (a mute one: when its
+/// server spoke) or when the local network has changed.
 /// Thread: loop-thread.
 class dead_addresses {
  public:
   static constexpr size_t max_addresses = 128;
   static constexpr duration memory = std::chrono::minutes(10);
 
-  void mark(const endpoint& address, time_point now);
+  void mark(const endpoint& address, time_point now, address_fault fault = address_fault::unreachable);
   void clear(const endpoint& address) noexcept;
+  /// TCP answers: of a mute address that says nothing.
+  void clear_unreachable(const endpoint& address) noexcept;
   void clear_all() noexcept { m_entries.clear(); }
-  bool contains(const endpoint& address, time_point now) const noexcept;
+  address_fault fault_of(const endpoint& address, time_point now) const noexcept;
+  bool contains(const endpoint& address, time_point now) const noexcept {
+    return fault_of(address, now) != address_fault::none;
+  }
+  /// Those without a fault first, then the unreachable, then the mute ones, of these the one that was asked longest ago first;
+  /// otherwise they stay in their order.
+  void sort(std::vector<endpoint>& addresses, time_point now) const;
 
  private:
   struct entry {
     endpoint address;
     time_point until;
+    address_fault fault;
   };
+  const entry* find(const endpoint& address, time_point now) const noexcept;
+
   std::vector<entry> m_entries;
 };
 
@@ -78,7 +92,8 @@ struct connect_failure {
 /// Shape: one per loop, shared by all publishers; it outlives its operations. Addresses are ordered as RFC 8305 says: families alternate,
 ///   IPv6 first unless the system put IPv4 first, dead ones last; a further attempt starts 250 ms after the one before, or at once when
 ///   that one fails; the first that connects wins and the others are closed. An address that failed or was overtaken after a whole
-///   stagger is marked dead. When DNS is silent or fails for now, the last good addresses are used. bind_address of another family than
+///   stagger is marked dead. One that takes the connection but then keeps silent, or ends it, in TLS or before RTMP, is tried behind all
+///   others, and only when these had 1.5 s (at most half of tcp_timeout) to answer. When DNS is silent or fails for now, the last good addresses are used. bind_address of another family than
 ///   an address leaves that address out.
 /// Errors: connect_failure, by callback on the loop, never from inside the call. Destroying the operation ends everything.
 /// Thread: loop-thread.
@@ -101,6 +116,9 @@ class connector final : private link_listener {
                                                            done_callback done);
   /// Called by a publisher once the server spoke RTMP: this address is good.
   void confirm(const std::string& host, const endpoint& remote);
+  /// Called by a publisher whose server took the connection and then kept silent, or ended it, before it spoke RTMP: the other
+  /// addresses of its name come first next time.
+  void distrust(const endpoint& remote);
   /// The local network changed: what was dead may be alive.
   void forget_dead() noexcept { m_dead.clear_all(); }
   tls_clients& secure() noexcept { return m_tls; }

@@ -269,6 +269,7 @@ void librtmp_publisher::on_deadline() {
   if (m_stage == stage::stopping) {
     return fail(disconnect_reason::user_request, "stopped without the server's confirmation");
   }
+  m_shared.m_connector.distrust(remote());
   const auto seconds = static_cast<double>(m_target.handshake_timeout.count()) / 1000;
   fail(disconnect_reason::handshake_timeout,
        fmt::format("the server did not answer ({}) within {:g} s", phase_name(m_phase), seconds));
@@ -276,6 +277,8 @@ void librtmp_publisher::on_deadline() {
 
 void librtmp_publisher::on_pipe_ended(const librtmp_pipe_end& end) {
   if (m_stage == stage::stopping) return fail(disconnect_reason::user_request, "unpublished, closed by the server");
+  const bool is_cut_off = end.why == librtmp_pipe_end::kind::transport && m_phase == connect_phase::handshake;
+  if (is_cut_off) m_shared.m_connector.distrust(remote());
   end_connection(failure_of_pipe(end));
 }
 

@@ -154,6 +154,7 @@ void native_publisher::on_deadline() {
   const auto seconds = [](std::chrono::milliseconds limit) { return static_cast<double>(limit.count()) / 1000; };
   switch (m_stage) {
     case stage::talking:
+      m_shared.m_connector.distrust(remote());
       return fail(disconnect_reason::handshake_timeout,
                   fmt::format("the server did not answer ({}) within {:g} s", phase_name(m_phase),
                               seconds(m_target.handshake_timeout)));
@@ -222,6 +223,7 @@ void native_publisher::follow_setup(dialogue_phase phase) {
 
 void native_publisher::on_end_of_stream(const io_outcome& outcome) {
   if (m_stage == stage::stopping) return fail(disconnect_reason::user_request, "unpublished, closed by the server");
+  if (m_phase == connect_phase::handshake) m_shared.m_connector.distrust(remote());
   end_connection(failure_of(outcome));
 }
 

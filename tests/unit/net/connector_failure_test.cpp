@@ -169,7 +169,95 @@ TEST_F(connector_failure_test, goes_on_to_tls_and_has_a_deadline_of_its_own_for_
   EXPECT_EQ(m_net.open_connections(), 0U);
 
   connect();
-  EXPECT_EQ(called().size(), 1U) << "a server without TLS is no dead address";
+  EXPECT_EQ(called().size(), 1U) << "there is no other address";
+}
+
+TEST_F(connector_failure_test, tries_an_address_that_takes_connections_and_says_nothing_after_the_others) {
+  for (const char* address : {"10.0.0.1", "10.0.0.2", "10.0.0.3"}) add_machine(address);
+  set_addresses({"10.0.0.1", "10.0.0.2", "10.0.0.3"});
+  m_target.is_tls = true;
+  m_target.tls.insecure = true;
+  for (const char* wanted : {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.1", "10.0.0.2"}) {
+    connect();
+    ASSERT_EQ(m_failure->stage, connect_stage::tls);
+    EXPECT_THAT(called(), ElementsAre(std::string(wanted) + ":1935")) << "the one that was silent longest ago";
+  }
+  m_connector.confirm("live", parse_endpoint("10.0.0.2", 1935).value());
+  connect();
+  EXPECT_THAT(called(), ElementsAre("10.0.0.2:1935"));
+}
+
+TEST_F(connector_failure_test, tries_an_address_that_ends_the_tls_handshake_after_the_others) {
+  add_machine("10.0.0.2");
+  m_net.add_host("machine 10.0.0.1", {"10.0.0.1"});
+  set_addresses({"10.0.0.1", "10.0.0.2"});
+  m_acceptors.push_back(
+      m_net.listen(parse_endpoint("10.0.0.1", 1935).value(), [](auto stream) { stream->close(); }).value());
+  m_target.is_tls = true;
+  m_target.tls.insecure = true;
+  connect();
+  ASSERT_EQ(m_failure->stage, connect_stage::tls);
+  EXPECT_THAT(called(), ElementsAre("10.0.0.1:1935"));
+  connect();
+  EXPECT_THAT(called(), ElementsAre("10.0.0.2:1935"));
+}
+
+TEST_F(connector_failure_test, blames_no_address_for_tls_options_or_words_that_are_not_tls) {
+  add_machine("10.0.0.2");
+  m_net.add_host("machine 10.0.0.1", {"10.0.0.1"});
+  set_addresses({"10.0.0.1", "10.0.0.2"});
+  m_acceptors.push_back(m_net
+                            .listen(parse_endpoint("10.0.0.1", 1935).value(),
+                                    [this](auto stream) {
+                                      const byte_view words = byte_view::of_text("220 mail.example ESMTP\r\n");
+                                      stream->write_some(&words, 1);
+                                      m_served.push_back(std::move(stream));
+                                    })
+                            .value());
+  m_target.is_tls = true;
+  m_target.tls.insecure = true;
+  for (const char* ca_file : {"/nonexistent/ca.pem", "", ""}) {
+    m_target.tls.ca_file = ca_file;
+    connect();
+    ASSERT_EQ(m_failure->stage, connect_stage::tls);
+    EXPECT_EQ(called().front(), "10.0.0.1:1935");
+  }
+}
+
+TEST_F(connector_failure_test, lets_a_distrusted_address_win_only_when_the_others_had_their_time) {
+  const endpoint near = parse_endpoint("10.0.0.1", 1935).value();
+  add_machine("10.0.0.1");
+  memory_host& far = add_machine("10.0.0.2");
+  set_addresses({"10.0.0.1", "10.0.0.2"});
+  far.delay = 400ms;
+  m_connector.distrust(near);
+  connect();
+  EXPECT_EQ(reached(), "10.0.0.2:1935") << "802 ms, though the near one would have answered at 254";
+  EXPECT_THAT(called(), ElementsAre("10.0.0.2:1935"));
+
+  far.blackhole_connects = true;
+  connect();
+  EXPECT_EQ(reached(), "10.0.0.1:1935");
+  EXPECT_THAT(call_times(), ElementsAre(0, 1500));
+  connect();
+  EXPECT_THAT(called(), ElementsAre("10.0.0.2:1935", "10.0.0.1:1935")) << "to answer TCP again does not clear it";
+
+  far.blackhole_connects = false;
+  far.refuse_connects = true;
+  far.delay = 1ms;
+  connect();
+  EXPECT_THAT(call_times(), ElementsAre(0, 4)) << "nobody is left to wait for";
+}
+
+TEST_F(connector_failure_test, does_not_wait_longer_for_others_than_its_own_time_allows) {
+  add_machine("10.0.0.1");
+  add_machine("10.0.0.2").blackhole_connects = true;
+  set_addresses({"10.0.0.1", "10.0.0.2"});
+  m_target.tcp_timeout = 1s;
+  m_connector.distrust(parse_endpoint("10.0.0.1", 1935).value());
+  connect();
+  EXPECT_EQ(reached(), "10.0.0.1:1935");
+  EXPECT_THAT(call_times(), ElementsAre(0, 500));
 }
 
 TEST_F(connector_failure_test, reports_tls_options_that_cannot_be_used_as_a_matter_of_tls) {

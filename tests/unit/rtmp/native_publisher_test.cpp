@@ -123,6 +123,33 @@ TEST(native_publisher, tries_every_address_within_the_tcp_deadline) {
   EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_published; }, milliseconds(2800)));
 }
 
+TEST(native_publisher, comes_to_the_next_address_after_one_that_takes_connections_and_speaks_no_rtmp) {
+  struct row {
+    const char* name;
+    bool closes;
+    disconnect_reason reason;
+  };
+  for (const row& each : {row{"silent", false, disconnect_reason::handshake_timeout},
+                          row{"closes", true, disconnect_reason::closed_by_server}}) {
+    SCOPED_TRACE(each.name);
+    publisher_bench bench;
+    bench.network.add_host("hung", {"10.0.0.8"});
+    bench.network.add_host("both", {"10.0.0.8", "10.0.0.1"});
+    std::vector<std::unique_ptr<byte_stream>> accepted;
+    const auto hung = bench.network.listen(*parse_endpoint("10.0.0.8", 1935), [&](auto stream) {
+      if (!each.closes) return accepted.push_back(std::move(stream));
+      stream->shutdown_write();
+      accepted.push_back(std::move(stream));
+    });
+    bench.start("rtmp://both/live/k");
+    ASSERT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_over; }, seconds(6)));
+    EXPECT_STREQ(reason_name(bench.heard.reason), reason_name(each.reason));
+    bench.start("rtmp://both/live/k");
+    EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_published; }, seconds(1))) << bench.heard.text;
+    EXPECT_EQ(accepted.size(), 1u);
+  }
+}
+
 TEST(native_publisher, gives_each_of_many_addresses_the_time_of_a_long_way) {
   publisher_bench bench;
   std::vector<std::string> addresses{"10.0.0.1"};
