@@ -107,13 +107,18 @@ class openssl_client final : public tls_client {
   const std::unique_ptr<loop_timer> m_trim;  ///< some time after the last handshake began
 };
 
-/// Paths, sizes and times of what a client was made of.
+/// Paths, sizes and times of what a client was made of: its own files, or what the system trusts.
 std::string files_of(const tls_options& options) {
+  std::vector<std::string> paths{options.ca_file, options.ca_path, options.client_cert, options.client_key};
+  if (options.ca_file.empty() && options.ca_path.empty() && !options.insecure) {
+    const std::vector<std::string> of_system = system_trust_paths();
+    paths.insert(paths.end(), of_system.begin(), of_system.end());
+  }
   std::string text;
-  for (const std::string* path : {&options.ca_file, &options.ca_path, &options.client_cert, &options.client_key}) {
+  for (const std::string& path : paths) {
     struct stat found {};
-    if (path->empty() || ::stat(path->c_str(), &found) != 0) continue;
-    text += fmt::format("{} {} {} {}.{:09}\n", *path, found.st_ino, found.st_size, found.st_mtim.tv_sec,
+    if (path.empty() || ::stat(path.c_str(), &found) != 0) continue;
+    text += fmt::format("{} {} {} {}.{:09}\n", path, found.st_ino, found.st_size, found.st_mtim.tv_sec,
                         found.st_mtim.tv_nsec);
   }
   return text;

@@ -52,7 +52,7 @@ class tls_client : public std::enable_shared_from_this<tls_client> {
 
 /// The clients of one loop, one for each distinct set of options in use.
 /// Shape: a client is kept while somebody holds it and for the next caller; one whose files have changed on disk (mtime or size) is made
-///   anew.
+///   anew. Its files are also those of the system's CAs where it trusts these: what is installed counts at the next connection.
 /// Errors: those of tls_client::make(); nothing is kept then.
 /// Thread: loop-thread.
 class tls_clients {

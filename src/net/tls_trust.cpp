@@ -13,6 +13,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 
 #include "net/tls_refusal.h"
@@ -123,28 +124,47 @@ bool is_hashed_directory(const std::string& path) {
   return false;
 }
 
-const char* setting(const char* name, const char* otherwise) noexcept {
+std::string setting(const char* name, const char* otherwise) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0' ? value : otherwise;
 }
 
-bool load_bundle(SSL_CTX* context, const char* path) {
-  return ::access(path, R_OK) == 0 && SSL_CTX_load_verify_file(context, path) == 1;
+/// Where SSL_CERT_DIR, or else OpenSSL itself, says that the CAs are: it may be a list, with colons in between.
+std::vector<std::string> wanted_directories() {
+  const std::string list = setting(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
+  std::vector<std::string> paths;
+  for (size_t at = 0; at <= list.size();) {
+    const size_t end = std::min(list.find(':', at), list.size());
+    if (end > at) paths.push_back(list.substr(at, end - at));
+    at = end + 1;
+  }
+  return paths;
+}
+
+std::string wanted_bundle() {
+  return setting(X509_get_default_cert_file_env(), "");
+}
+
+bool load_bundle(SSL_CTX* context, const std::string& path) {
+  return ::access(path.c_str(), R_OK) == 0 && SSL_CTX_load_verify_file(context, path.c_str()) == 1;
+}
+
+bool load_directory(SSL_CTX* context, const std::string& path) {
+  return is_hashed_directory(path) && SSL_CTX_load_verify_dir(context, path.c_str()) == 1;
 }
 
 /// A bundle of 140 CAs costs megabytes once it is parsed; a hashed directory costs what is used of it.
 void trust_system(SSL_CTX* context, tls_rules& rules) {
-  const char* wanted_file = std::getenv(X509_get_default_cert_file_env());
-  const std::string wanted = setting(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
   bool has_directory = false;
-  for (const std::string& path : {wanted, std::string(common_cert_dir)}) {
-    if (has_directory || !is_hashed_directory(path)) continue;
-    has_directory = SSL_CTX_load_verify_dir(context, path.c_str()) == 1;
-  }
-  bool has_some = (wanted_file != nullptr && load_bundle(context, wanted_file)) || has_directory;
-  for (const char* bundle : common_bundles) has_some = has_some || load_bundle(context, bundle);
+  for (const std::string& path : wanted_directories()) has_directory = load_directory(context, path) || has_directory;
+  has_directory = has_directory || load_directory(context, common_cert_dir);
+  const std::string bundle = wanted_bundle();
+  bool has_some = (!bundle.empty() && load_bundle(context, bundle)) || has_directory;
+  for (const char* common : common_bundles) has_some = has_some || load_bundle(context, common);
   ERR_clear_error();
-  if (!has_some) rules.trust_problem = fmt::format("no CA certificates are installed in {}", wanted);
+  if (has_some) return;
+  rules.trust_problem = fmt::format("no CA certificates are installed in {}",
+                                    setting(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()));
 }
 
 result<void> trust_files(SSL_CTX* context, const tls_options& options) {
@@ -192,6 +212,14 @@ bool decode_base64(std::string_view text, pin_digest& digest) {
 }
 
 }  // namespace
+
+std::vector<std::string> system_trust_paths() {
+  std::vector<std::string> paths = wanted_directories();
+  paths.emplace_back(common_cert_dir);
+  paths.push_back(wanted_bundle());
+  paths.insert(paths.end(), std::begin(common_bundles), std::end(common_bundles));
+  return paths;
+}
 
 result<pin_digest> parse_pin(const std::string& text) {
   std::string_view rest = text;

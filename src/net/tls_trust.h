@@ -48,6 +48,9 @@ struct tls_peer {
 /// Source: verification in X509_verify_cert(3); pins in RFC 7469, checked before anything of ours is shown to the server.
 [[nodiscard]] result<ssl_ctx_ptr> make_client_context(const tls_options& options, tls_rules& rules);
 
+/// Every file and folder that says what the system trusts, there or not: what make_client_context() looks at without ca_file and ca_path.
+std::vector<std::string> system_trust_paths();
+
 /// Certificate chain and private key of one side. Errors: as above.
 [[nodiscard]] result<void> load_identity(SSL_CTX* context, const std::string& certificate_file,
                                          const std::string& key_file);
