@@ -53,6 +53,7 @@ class stream_capture final : private frame_sink {
   };
 
   void on_frame(const media_frame& frame) override;
+  void on_description(const stream_description& description) override;
   result<step_outcome> advance(time_point now);
   result<step_outcome> open_source(time_point now);
   void on_failure(const error& failure, time_point now);

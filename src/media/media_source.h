@@ -46,6 +46,9 @@ class frame_sink {
  public:
   virtual ~frame_sink() = default;
   virtual void on_frame(const media_frame& frame) = 0;
+  /// What comes from here on is described so (an encoder that changed its codec); the frames of the old description are over.
+  /// Who passes on frames of another source passes this on too, with what it adds.
+  virtual void on_description(const stream_description&) {}
 };
 
 enum class step_outcome : uint8_t { delivered, idle, ended };

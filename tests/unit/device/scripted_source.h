@@ -18,6 +18,7 @@ struct source_script {
   uint64_t frames = 0;
   duration period = std::chrono::milliseconds(40);
   std::string step_error;  ///< after `frames` frames; empty: the source ends
+  uint64_t wider_at = 0;   ///< from this frame on it is described as 1280 wide; 0: never
 };
 
 /// Plays its scripts one after the other, one for each open(); the last one is repeated.
@@ -52,6 +53,11 @@ class scripted_source final : public media_source {
     frame.dts = frame.pts = frame.capture_time = now;
     frame.is_keyframe = m_delivered % 25 == 0;
     frame.payload = payload;
+    if (m_script.wider_at != 0 && m_delivered == m_script.wider_at) {
+      stream_description description;
+      description.video = video_description{codec_id::h264, 1280, 720, 25, 100};
+      sink.on_description(description);
+    }
     ++m_delivered;
     sink.on_frame(frame);
     return step_outcome::delivered;
