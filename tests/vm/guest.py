@@ -57,6 +57,13 @@ def require():
     harness.require("qemu-system-x86_64")
 
 
+def program(name):
+    """A program of this folder, as it was built."""
+    path = pathlib.Path(os.environ.get("CAMPUSH_VM_BIN", ".")) / name
+    assert path.exists(), f"{path} is not built"
+    return path
+
+
 def enter_private_network():
     """The rest of this process, and what it starts, sees a loopback of its own."""
     ids = os.geteuid(), os.getegid()
@@ -150,6 +157,12 @@ class guest:
 
     def succeeds(self, command, seconds=60):
         return self.run(command, seconds, must=False)[0] == 0
+
+    def until_there(self, path, seconds=20):
+        harness.eventually(f"{path} in the guest", lambda: self.succeeds(f"test -e {path}"), seconds)
+
+    def until_gone(self, path, seconds=20):
+        harness.eventually(f"no {path} in the guest", lambda: self.succeeds(f"test ! -e {path}"), seconds)
 
     def start(self, name, command):
         """A program that goes on running in the guest; its output is <name>.log of the folder."""
