@@ -62,7 +62,7 @@ class openssl_client final : public tls_client {
     auto ssl = make_ssl(host, port);
     if (!ssl) return std::make_unique<refused_connect>(m_loop, ssl.error(), std::move(done));
     auto peer = std::make_unique<tls_peer>(tls_peer{m_rules, host, server_name(host, port), {}});
-    if (!m_room) m_room = std::make_shared<tls_room>();
+    if (!m_room) m_room = std::make_shared<tls_room>(m_loop);
     auto link = std::make_unique<tls_link>(std::move(*ssl), m_room, std::move(peer), std::move(transport));
     m_trim->arm_after(trim_delay);
     return std::make_unique<tls_handshake>(m_loop, std::move(link), std::move(done));

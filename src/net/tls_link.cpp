@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstring>
+#include <utility>
 
 #include "net/tls_refusal.h"
 #include "util/log.h"
@@ -87,6 +88,7 @@ tls_link::tls_link(ssl_ptr ssl, std::shared_ptr<tls_room> room, std::unique_ptr<
 
 tls_link::~tls_link() {
   close();
+  stop_holding();
 }
 
 int tls_link::on_bio_write(BIO* bio, const char* data, size_t size, size_t* taken) noexcept {
@@ -300,17 +302,15 @@ void tls_link::hold(byte_view parts[2], size_t sent) {
     m_write_failure = error_code::tls_failed;
     return;
   }
-  if (m_held.empty()) m_held.swap(m_room->spare);
+  if (m_held.capacity() == 0) m_held = m_room->lend();
+  m_held.erase(m_held.begin(), m_held.begin() + static_cast<std::ptrdiff_t>(m_held_begin));
+  m_held_begin = 0;
   m_held.insert(m_held.end(), fresh.begin(), fresh.end());
 }
 
 void tls_link::stop_holding() noexcept {
   m_held_begin = 0;
-  if (m_held.capacity() == 0) return;
-  m_held.clear();
-  // Held bytes come in bursts, with a keyframe: one spare serves many connections, and none of them keeps its own.
-  if (m_held.capacity() > m_room->spare.capacity()) m_held.swap(m_room->spare);
-  std::vector<uint8_t>().swap(m_held);
+  if (m_held.capacity() > 0) m_room->take_back(std::exchange(m_held, {}));
 }
 
 bool tls_link::has_unread() const noexcept {

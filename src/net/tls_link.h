@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,19 +7,10 @@
 
 #include "net/byte_stream.h"
 #include "net/openssl_handles.h"
+#include "net/tls_room.h"
 #include "net/tls_trust.h"
 
 namespace campush {
-
-/// Where one write is put together: shared by the links of one loop, empty between their calls.
-struct tls_room {
-  static constexpr size_t record_bytes = 16 * 1024, records_per_write = 4, record_overhead = 256;
-  std::array<uint8_t, record_bytes> plain;
-  std::array<uint8_t, records_per_write*(record_bytes + record_overhead)> sealed;
-  size_t sealed_bytes = 0;
-  /// What the last link that held something held it in: the next one finds it there instead of in the heap.
-  std::vector<uint8_t> spare;
-};
 
 /// One SSL on one transport: handshake, reading and writing, without events.
 /// Shape: OpenSSL's BIO takes whatever it is given into the room; from there it leaves with one write of the transport for up to

@@ -138,7 +138,8 @@ result<std::unique_ptr<tls_listener>> tls_listener::make(event_loop& loop, netwo
     auto wanted = want_client_certificates(context.get(), options.client_ca_file);
     if (!wanted) return tl::unexpected<error>(wrap(wanted.error(), "tls"));
   }
-  auto side = std::make_shared<const server_side>(server_side{loop, std::move(context), std::make_shared<tls_room>()});
+  auto side =
+      std::make_shared<const server_side>(server_side{loop, std::move(context), std::make_shared<tls_room>(loop)});
   return std::make_unique<openssl_listener>(std::move(side), inner);
 }
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "fakes/allocation_count.h"
+#include "unit/net/raw_tls_server.h"
 #include "unit/net/tls_world.h"
 
 namespace campush::test {
@@ -90,6 +91,80 @@ TEST_F(tls_allocation_test, an_event_of_the_loop_costs_none_of_ours) {
   const uint64_t before = allocation_count();
   send(10s);
   // What the transport does not take at once, keyframes mostly, is held and goes out by itself.
+  EXPECT_EQ(allocation_count() - before, 0U);
+}
+
+/// Several cameras' connections whose servers take less than is sent, so that each holds sealed bytes most of the time.
+class tls_congestion_cost : public tls_allocation_test {
+ protected:
+  static constexpr size_t cameras = 5;
+
+  void SetUp() override {
+    m_net.send_buffer_bytes = m_net.receive_buffer_bytes = 64 * 1024;
+    listen();
+    m_acceptor.reset();
+    const auto accept = [this](auto stream) {
+      m_servers.push_back(std::make_unique<stream_recorder>(std::move(stream)));
+      m_servers.back()->keep_bytes = false;
+    };
+    m_acceptor = m_listener->listen(m_address, accept).value();
+    for (size_t i = 0; i < cameras; ++i) {
+      connect();
+      ASSERT_TRUE(m_client.stream) << refusal();
+      m_clients.push_back(std::make_unique<stream_recorder>(std::move(m_client.stream)));
+    }
+  }
+  /// 25 frames of 10 to 70 kB a second on each; what is not taken is dropped. Returns how many writes were not taken whole.
+  size_t push(std::chrono::seconds span) {
+    size_t refused = 0;
+    for (const time_point end = m_world.now() + span; m_world.now() < end; run(40ms)) {
+      for (const auto& client : m_clients) {
+        const size_t size = 10'000 + ++m_pictures * 7919 % 60'000;
+        const byte_view parts[] = {byte_view(m_body).subview(0, 12), byte_view(m_body).subview(0, size)};
+        if (client->stream->write_some(parts, 2).bytes < size + 12) ++refused;
+      }
+    }
+    return refused;
+  }
+
+  std::vector<std::unique_ptr<stream_recorder>> m_clients, m_servers;
+};
+
+TEST_F(tls_congestion_cost, is_no_allocation_a_frame_however_many_hold_bytes_together) {
+  m_host.rate_bytes_per_s = 600'000;
+  push(10s);
+  const uint64_t before = allocation_count();
+  EXPECT_GT(push(120s), 5'000U) << "of 15 000 that many found no room";
+  EXPECT_EQ(allocation_count() - before, 0U);
+  for (const auto& client : m_clients) EXPECT_FALSE(client->failure);
+}
+
+TEST_F(tls_allocation_test, answers_behind_held_bytes_that_leave_slowly_take_the_place_of_what_has_left) {
+  m_net.send_buffer_bytes = m_net.receive_buffer_bytes = 8 * 1024;
+  const ssl_ctx_ptr context = raw_server_context(m_ca.issue(spec("server")), m_folder, TLS1_3_VERSION);
+  std::optional<raw_server> server;
+  listen_plain([&](auto stream) { server.emplace(context.get(), std::move(stream)); });
+  connect();
+  ASSERT_TRUE(m_client.stream) << refusal();
+  m_wire.unparsed.reserve(100'000);
+  m_host.rate_bytes_per_s = 4000;
+  server->is_silent = true;
+  const byte_view part(m_body.data(), 60'000);
+  m_client.stream->write_some(&part, 1);
+  const auto ask = [&](size_t times) {
+    for (size_t i = 0; i < times; ++i) {
+      SSL_key_update(server->ssl(), SSL_KEY_UPDATE_REQUESTED);
+      SSL_do_handshake(server->ssl());
+    }
+    server->send();
+    run(100ms);
+  };
+  ask(1);
+  const uint64_t before = allocation_count();
+  // Each answer has 27 bytes: in a minute four times as many come as a buffer holds, while a little more leaves.
+  for (int i = 0; i < 600; ++i) ask(14);
+  EXPECT_FALSE(m_client.failure);
+  EXPECT_GT(*m_client.stream->sample().unsent_bytes, 8U * 1024) << "it held something all the time";
   EXPECT_EQ(allocation_count() - before, 0U);
 }
 

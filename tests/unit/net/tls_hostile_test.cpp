@@ -1,6 +1,4 @@
-#include <openssl/bio.h>
-
-#include "net/openssl_handles.h"
+#include "unit/net/raw_tls_server.h"
 #include "unit/net/tls_world.h"
 
 namespace campush::test {
@@ -8,65 +6,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The server's side by OpenSSL itself, with memory on both ends: it can be told to do what no decent server does.
-class raw_server final : public byte_stream_events {
- public:
-  raw_server(SSL_CTX* context, std::unique_ptr<byte_stream> stream)
-      : m_ssl(SSL_new(context)), m_stream(std::move(stream)) {
-    SSL_set_bio(m_ssl.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    SSL_set_accept_state(m_ssl.get());
-    m_stream->set_events(this);
-  }
-
-  SSL* ssl() noexcept { return m_ssl.get(); }
-  byte_stream& stream() noexcept { return *m_stream; }
-  void send(size_t most = SIZE_MAX) {
-    char* bytes = nullptr;
-    const long size = BIO_get_mem_data(SSL_get_wbio(m_ssl.get()), &bytes);
-    const byte_view waiting(reinterpret_cast<const uint8_t*>(bytes), std::min(most, static_cast<size_t>(size)));
-    const io_outcome outcome = m_stream->write_some(&waiting, 1);
-    std::vector<uint8_t> taken(outcome.bytes);
-    BIO_read(SSL_get_wbio(m_ssl.get()), taken.data(), static_cast<int>(taken.size()));
-  }
-  void say(const std::string& text) {
-    SSL_write(m_ssl.get(), text.data(), static_cast<int>(text.size()));
-    send();
-  }
-
-  void on_readable() override {
-    uint8_t bytes[16 * 1024];
-    while (is_reading) {
-      const io_outcome outcome = m_stream->read_some(bytes, sizeof bytes);
-      BIO_write(SSL_get_rbio(m_ssl.get()), bytes, static_cast<int>(outcome.bytes));
-      if (outcome.status != io_status::ok) break;
-    }
-    if (is_silent) return;
-    char plain[16 * 1024];
-    while (const int size = SSL_read(m_ssl.get(), plain, sizeof plain)) {
-      if (size < 0) break;
-      received.append(plain, static_cast<size_t>(size));
-    }
-    send();
-  }
-  void on_writable() override {}
-
-  std::string received;
-  bool is_reading = true, is_silent = false;
-
- private:
-  const ssl_ptr m_ssl;
-  const std::unique_ptr<byte_stream> m_stream;
-};
-
 class tls_hostile : public tls_world {
  protected:
   void begin(int version = TLS1_3_VERSION) {
-    const test_certificate leaf = m_ca.issue(spec("server"));
-    m_context.reset(SSL_CTX_new(TLS_server_method()));
-    SSL_CTX_set_max_proto_version(m_context.get(), version);
-    SSL_CTX_use_certificate_file(m_context.get(), m_folder.write("server.pem", leaf.pem()).c_str(), SSL_FILETYPE_PEM);
-    SSL_CTX_use_PrivateKey_file(m_context.get(), m_folder.write("server.key", leaf.key_pem()).c_str(),
-                                SSL_FILETYPE_PEM);
+    m_context = raw_server_context(m_ca.issue(spec("server")), m_folder, version);
     listen_plain([this](auto stream) { m_raw.emplace(m_context.get(), std::move(stream)); });
     connect();
     ASSERT_TRUE(m_client.stream) << refusal();
