@@ -15,7 +15,7 @@ struct sound_block {
 };
 
 struct audio_encoder_options {
-  codec_id codec = codec_id::aac;  ///< aac (AAC-LC) or opus
+  codec_id codec = codec_id::aac;  ///< aac (AAC-LC), opus, or g711a, g711u (8 kHz mono)
   uint32_t sample_rate = 48000, channels = 1, bitrate_kbps = 0;
 };
 

@@ -20,6 +20,8 @@ class codec_library {
   [[nodiscard]] virtual result<std::unique_ptr<audio_encoder>> make_audio_encoder(
       const audio_encoder_options& options) = 0;
   [[nodiscard]] virtual result<std::unique_ptr<picture_decoder>> make_picture_decoder() = 0;
+  /// Whether there is an encoder of this codec that needs no hardware: one that opens wherever this runs.
+  virtual bool has_encoder(codec_id codec) = 0;
 };
 
 /// The one of this process. Whatever it lacks is said by the calls.

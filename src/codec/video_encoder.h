@@ -38,6 +38,8 @@ class video_encoder {
   /// "libx264". A constant.
   virtual const char* name() const noexcept = 0;
   virtual video_description description() const = 0;
+  /// CPU time that encoding and scaling have taken so far, that of the encoder's own threads included. Thread: capture-thread.
+  virtual duration cpu_time() const noexcept { return duration::zero(); }
 };
 
 }  // namespace campush
