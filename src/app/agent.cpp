@@ -37,6 +37,7 @@ camera_summary summarize(const camera_stream_status& status, time_point now) {
   out.bytes = status.bytes;
   out.failures = status.failures;
   out.reopens = status.reopens;
+  out.health = status.health;
   out.last_error = status.last_error;
   if (status.last_frame_at != time_point{}) out.last_frame_age_s = seconds(now - status.last_frame_at);
   if (status.state == camera_state::reopening) out.next_reopen_in_s = seconds(status.next_reopen_in);

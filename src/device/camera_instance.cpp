@@ -30,11 +30,12 @@ camera_instance::~camera_instance() {
   stop();
 }
 
-void camera_instance::start(capture_drive drive) {
+void camera_instance::start(capture_drive drive, time_point first_open) {
   if (m_is_started) return;
   m_is_started = true;
   for (auto& runner : m_runners) {
     stream_capture& capture = runner->capture;
+    capture.start_at(first_open);
     capture.attach(m_attachment.attach(m_config, capture.config(), capture.control()));
   }
   if (drive == capture_drive::stepped) return;

@@ -26,7 +26,8 @@ class camera_instance {
   camera_instance(const camera_instance&) = delete;
   camera_instance& operator=(const camera_instance&) = delete;
 
-  void start(capture_drive drive = capture_drive::threads);
+  /// Sources are opened at `first_open` or later.
+  void start(capture_drive drive = capture_drive::threads, time_point first_open = {});
   /// Returns within 1 s for the sources of this build.
   void stop();
   /// Tells the threads to end and returns at once, so that many cameras stop together. stop() follows.

@@ -40,6 +40,7 @@ struct stream_attachment {
 };
 
 /// All cameras: start, stop, restart of one without touching another. Whether a camera is `enabled` is for the caller to heed.
+/// Shape: cameras that are started together open their sources 50 ms after each other; one that is started alone begins at once.
 /// Errors: start: limit_reached (max_cameras), already_exists (camera_id runs already); stop, restart: not_found. A source that cannot
 ///   be opened is not an error of start(): it is reported in status and opened again after 1, 2, 4 … 30 s.
 /// Thread: control-thread; status() any-thread. Each stream has a capture thread of its own named cam{n}_{stream}; stop() returns

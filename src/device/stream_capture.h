@@ -28,6 +28,8 @@ class stream_capture final : private frame_sink {
   std::shared_ptr<stream_control> control() const;
   /// Before the first run_step(); the observer outlives the last one.
   void attach(stream_observer& observer);
+  /// Before the first run_step(): the source is not opened earlier than this.
+  void start_at(time_point due) noexcept { m_due = due; }
   /// Before the first run_step(), or when there will be none: the stream is unavailable, and why.
   void give_up(const error& failure);
 

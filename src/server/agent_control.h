@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "media/media_source.h"
 #include "rtmp/multi_session_manager.h"
 
 namespace campush {
@@ -17,6 +18,7 @@ struct camera_summary {
   double frame_rate_declared = 0, frame_rate_measured = 0;
   uint64_t video_frames = 0, audio_frames = 0, keyframes = 0, bytes = 0, failures = 0, reopens = 0;
   double last_frame_age_s = -1, next_reopen_in_s = -1;
+  source_health health;
 };
 
 /// What the process says of itself.

@@ -133,6 +133,15 @@ api_reply session_list(const agent_control& agent) {
   return json_reply(out);
 }
 
+void write_health(json_writer& out, const source_health& health) {
+  out.key("health").begin_object().member("encoder", health.encoder);
+  out.member("encode_cpu_percent", health.encode_permille / 10.0);
+  out.member("lost_pictures", health.lost_pictures).member("damaged_buffers", health.damaged_buffers);
+  out.member("stalls", health.stalls).member("overruns", health.overruns);
+  out.member("drift_ppm", int64_t{health.drift_ppm}).member("is_filled_with_silence", health.is_filled_with_silence);
+  out.end_object();
+}
+
 void write_camera(json_writer& out, const camera_summary& camera) {
   const auto optional_seconds = [&](std::string_view name, double seconds) {
     seconds < 0 ? out.key(name).null() : out.member(name, seconds);
@@ -149,6 +158,7 @@ void write_camera(json_writer& out, const camera_summary& camera) {
   out.member("failures", camera.failures).member("reopens", camera.reopens);
   optional_seconds("last_frame_age_s", camera.last_frame_age_s);
   optional_seconds("next_reopen_in_s", camera.next_reopen_in_s);
+  write_health(out, camera.health);
   out.member("last_error", camera.last_error).end_object();
 }
 

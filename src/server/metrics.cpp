@@ -203,6 +203,20 @@ constexpr metric<camera_summary> camera_metrics[] = {
      CAMPUSH_CAMERA(item.frame_rate_measured)},
     {"campush_camera_failures_total", "counter", "Times the source failed.", CAMPUSH_CAMERA(item.failures)},
     {"campush_camera_reopens_total", "counter", "Times the source was opened again.", CAMPUSH_CAMERA(item.reopens)},
+    {"campush_camera_encode_cpu_ratio", "gauge", "CPU time of the software encoder, in cores.",
+     CAMPUSH_CAMERA(item.health.encode_permille / 1000.0)},
+    {"campush_camera_lost_pictures_total", "counter", "Pictures the driver or a busy encoder left out.",
+     CAMPUSH_CAMERA(item.health.lost_pictures)},
+    {"campush_camera_damaged_buffers_total", "counter", "Buffers that the driver marked as bad, or of wrong size.",
+     CAMPUSH_CAMERA(item.health.damaged_buffers)},
+    {"campush_camera_stalls_total", "counter", "Times no data came for 5 frame periods.",
+     CAMPUSH_CAMERA(item.health.stalls)},
+    {"campush_camera_sound_overruns_total", "counter", "Times sound was lost because nobody read it in time.",
+     CAMPUSH_CAMERA(item.health.overruns)},
+    {"campush_camera_sound_drift_ppm", "gauge", "How much faster the sound card runs than the monotonic clock.",
+     CAMPUSH_CAMERA(double{1} * item.health.drift_ppm)},
+    {"campush_camera_filled_with_silence", "gauge", "1 while silence stands for a missing microphone.",
+     CAMPUSH_CAMERA(uint64_t{item.health.is_filled_with_silence})},
 };
 
 struct process_view {

@@ -39,7 +39,7 @@ class camera_instance_steps : public ::testing::Test {
     };
     if (is_first_missing) config.streams[0].source.type = source_type::v4l2;
     camera = std::make_unique<camera_instance>(config, time, factory, attachment());
-    camera->start(capture_drive::stepped);
+    camera->start(capture_drive::stepped, first_open);
   }
   stream_attachment attachment() {
     stream_attachment out;
@@ -71,6 +71,7 @@ class camera_instance_steps : public ::testing::Test {
   }
 
   fake_clock time;
+  time_point first_open{};
   bool is_first_missing = false;
   std::map<uint32_t, recording_observer> observers;
   std::map<uint32_t, scripted_source*> sources;
@@ -78,6 +79,15 @@ class camera_instance_steps : public ::testing::Test {
   std::vector<std::string> calls;
   std::unique_ptr<camera_instance> camera;
 };
+
+TEST_F(camera_instance_steps, waits_for_its_turn) {
+  first_open = time.now() + milliseconds(150);
+  make({{{"", 9, milliseconds(40), ""}}});
+  run_for(milliseconds(149));
+  EXPECT_TRUE(sources[0]->opened_at.empty());
+  run_for(milliseconds(1));
+  EXPECT_EQ(sources[0]->opened_at, std::vector<time_point>{first_open});
+}
 
 TEST_F(camera_instance_steps, tells_opened_then_frames_then_ended) {
   make({{{"", 3, milliseconds(40), ""}}});

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <thread>
@@ -94,6 +95,43 @@ TEST_F(camera_manager_runs, cameras_up_to_the_limit_and_says_so_beyond) {
     EXPECT_TRUE(plays(id, 0)) << id;
     EXPECT_TRUE(plays(id, 1)) << id;
   }
+}
+
+/// Notes when its stream was opened, and delivers nothing.
+class noting_source final : public media_source {
+ public:
+  noting_source(const clock& time, std::atomic<int64_t>& opened_us) : m_time(time), m_opened_us(opened_us) {}
+  result<stream_description> open() override {
+    m_opened_us = m_time.now().time_since_epoch().count();
+    return stream_description{};
+  }
+  void close() noexcept override {}
+  time_point next_due() const noexcept override { return time_point::max(); }
+  result<step_outcome> step(time_point, frame_sink&) override { return step_outcome::idle; }
+  stream_control& control() noexcept override { return m_control; }
+
+ private:
+  const clock& m_time;
+  std::atomic<int64_t>& m_opened_us;
+  no_stream_control m_control;
+};
+
+TEST_F(camera_manager_runs, cameras_one_after_the_other_when_many_are_started_at_once) {
+  std::array<std::atomic<int64_t>, 4> opened_us{};
+  const source_factory factory = [&](const camera_config& given, const stream_config&, const clock& clock_given) {
+    return result<std::unique_ptr<media_source>>(
+        std::make_unique<noting_source>(clock_given, opened_us[given.camera_id]));
+  };
+  camera_manager recorder(4, time, factory, attachment());
+  const int64_t begin_us = time.now().time_since_epoch().count();
+  for (uint32_t id = 0; id < 4; ++id) {
+    camera_config one = camera(id);
+    one.streams.resize(1);
+    ASSERT_TRUE(recorder.start(one));
+  }
+  const time_point give_up = time.now() + seconds(20);
+  while (opened_us[3] == 0 && time.now() < give_up) std::this_thread::yield();
+  for (size_t id = 0; id < 4; ++id) EXPECT_GE(opened_us[id], begin_us + static_cast<int64_t>(id) * 50'000) << id;
 }
 
 TEST_F(camera_manager_runs, each_camera_once) {
