@@ -69,6 +69,9 @@ class byte_stream {
   virtual endpoint remote() const = 0;
   /// What protects it, for people: "TLSv1.3 TLS_AES_256_GCM_SHA384, resumed". Empty for plain TCP.
   virtual std::string security() const { return {}; }
+  /// After failed: what is known beside the code, for people ("the server ended it with TLS alert 48 (unknown CA)"). Without secrets; may
+  /// be empty.
+  virtual std::string explanation() const { return {}; }
 };
 
 /// Cancels what it stands for when destroyed: the callback does not run any more.

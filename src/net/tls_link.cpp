@@ -212,20 +212,24 @@ io_outcome tls_link::read(uint8_t* data, size_t size) {
   return end_reading(reason);
 }
 
+error_code tls_link::fail_with(std::string why) {
+  log_warn(log_module::net, "TLS with {}: {}", about_peer(), why);
+  if (m_explanation.empty()) m_explanation = std::move(why);
+  return error_code::tls_failed;
+}
+
 io_outcome tls_link::end_reading(int reason) {
   io_outcome end{io_status::closed};
   if (m_is_flooding) {
-    log_warn(log_module::net, "TLS with {}: the peer sends too much beside data", about_peer());
-    end = {io_status::failed, 0, error_code::tls_failed};
+    end = {io_status::failed, 0, fail_with("the peer sends too much beside data")};
   } else if (m_transport_failure) {
     end = {io_status::failed, 0, *m_transport_failure};
     m_write_failure = m_write_failure.value_or(end.failure);
   } else if (m_has_ended) {
     log_debug(log_module::net, "TLS with {}: closed without close_notify", about_peer());
   } else if (reason != SSL_ERROR_ZERO_RETURN) {
-    log_warn(log_module::net, "TLS with {}: {}", about_peer(), explain_queue());
-    end = {io_status::failed, 0, error_code::tls_failed};
-    m_write_failure = error_code::tls_failed;
+    end = {io_status::failed, 0, fail_with(explain_queue())};
+    m_write_failure = end.failure;
   }
   if (end.status == io_status::closed && m_write_failure) end = {io_status::failed, 0, *m_write_failure};
   m_read_end = end;
@@ -260,8 +264,7 @@ size_t tls_link::seal(part_cursor& rest) {
     m_awaits_message = sealed <= 0 && SSL_get_error(m_ssl.get(), sealed) == SSL_ERROR_WANT_READ;
     if (m_awaits_message) break;
     if (sealed <= 0) {
-      log_warn(log_module::net, "TLS with {}: cannot write: {}", about_peer(), explain_queue());
-      m_write_failure = error_code::tls_failed;
+      m_write_failure = fail_with("cannot write: " + explain_queue());
       break;
     }
     rest.skip(static_cast<size_t>(sealed));
@@ -298,8 +301,7 @@ void tls_link::hold(byte_view parts[2], size_t sent) {
   if (m_held_begin == m_held.size()) stop_holding();
   if (fresh.empty()) return;
   if (m_held.size() - m_held_begin + fresh.size() > max_held_bytes) {
-    log_warn(log_module::net, "TLS with {}: the peer asks for answers and does not read them", about_peer());
-    m_write_failure = error_code::tls_failed;
+    m_write_failure = fail_with("the peer asks for answers and does not read them");
     return;
   }
   if (m_held.capacity() == 0) m_held = m_room->lend();

@@ -54,6 +54,7 @@ class tls_link {
   /// bytes under way, and are exact when nothing is.
   stream_counters sample() const;
   std::string security() const;
+  const std::string& explanation() const noexcept { return m_explanation; }
 
  private:
   class part_cursor;
@@ -66,6 +67,7 @@ class tls_link {
   bool fetch(uint8_t* data, size_t size, size_t& got, bool& may_retry) noexcept;
   size_t seal(part_cursor& rest);
   io_outcome end_reading(int reason);
+  error_code fail_with(std::string why);
   void discard_arrivals() noexcept;
   std::string explain_queue() const;
   std::string about_peer() const;
@@ -82,6 +84,7 @@ class tls_link {
   std::optional<error_code> m_write_failure;
   std::optional<io_outcome> m_read_end;
   std::optional<error> m_handshake_failure;
+  std::string m_explanation;  ///< of the first failure of TLS after the handshake
 
   std::optional<error_code> m_transport_failure;  ///< of a read
   bool m_has_ended = false;                       ///< the transport has no more

@@ -206,6 +206,17 @@ const char* find_text(const text_row (&rows)[N], int code) noexcept {
   return found == std::end(rows) ? nullptr : found->text;
 }
 
+/// OpenSSL's list of names ends with TLS 1.2; its reasons ("tlsv13 alert certificate required") know the later ones.
+std::string alert_name(unsigned long code, int alert) {
+  const std::string_view name = SSL_alert_desc_string_long(alert);
+  if (name != "unknown") return std::string(name);
+  const char* reason = ERR_reason_error_string(code);
+  const std::string_view words = reason != nullptr ? reason : name;
+  constexpr std::string_view before = " alert ";
+  const size_t at = words.find(before);
+  return std::string(at == std::string_view::npos ? name : words.substr(at + before.size()));
+}
+
 }  // namespace
 
 const char* tls_version_name(tls_version version) noexcept {
@@ -247,7 +258,7 @@ std::string explain_tls_error(unsigned long code, tls_version min_version) {
   if (reason >= first_alert_reason && reason <= last_alert_reason) {
     const int alert = reason - SSL_AD_REASON_OFFSET;
     const char* text = find_text(alert_texts, alert);
-    return fmt::format("the server ended it with TLS alert {} ({}){}{}", alert, SSL_alert_desc_string_long(alert),
+    return fmt::format("the server ended it with TLS alert {} ({}){}{}", alert, alert_name(code, alert),
                        text != nullptr ? ": " : "", text != nullptr ? text : "");
   }
   if (const char* text = find_text(reason_texts, reason)) return text;

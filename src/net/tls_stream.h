@@ -29,6 +29,7 @@ class tls_stream final : public byte_stream, private byte_stream_events {
   endpoint local() const override { return m_link->transport().local(); }
   endpoint remote() const override { return m_link->transport().remote(); }
   std::string security() const override { return m_link->security(); }
+  std::string explanation() const override { return m_link->explanation(); }
 
  private:
   void on_readable() override;

@@ -286,7 +286,7 @@ publish_failure librtmp_publisher::failure_of_pipe(const librtmp_pipe_end& end) 
   const bool is_shaking_hands = m_phase == connect_phase::handshake;
   switch (end.why) {
     case librtmp_pipe_end::kind::transport: {
-      publish_failure failure = failure_of(end.transport);
+      publish_failure failure = failure_of(end.transport, m_pipe->transport());
       if (is_shaking_hands && end.transport.status == io_status::closed) {
         failure.text +=
             fmt::format(" before the handshake was done; it may not speak {}", scheme_name(m_target.url.scheme()));

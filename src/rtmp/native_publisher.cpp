@@ -224,7 +224,7 @@ void native_publisher::follow_setup(dialogue_phase phase) {
 void native_publisher::on_end_of_stream(const io_outcome& outcome) {
   if (m_stage == stage::stopping) return fail(disconnect_reason::user_request, "unpublished, closed by the server");
   if (m_phase == connect_phase::handshake) m_shared.m_connector.distrust(remote());
-  end_connection(failure_of(outcome));
+  end_connection(failure_of(outcome, *m_stream));
 }
 
 /// A server that refuses says why and closes; the reset may be noticed by a write before its words are read.

@@ -73,13 +73,14 @@ publish_failure failure_of(const client_dialogue& dialogue) {
   return {is_listed ? found->reason : disconnect_reason::internal_error, dialogue.description()};
 }
 
-publish_failure failure_of(const io_outcome& end) {
+publish_failure failure_of(const io_outcome& end, const byte_stream& transport) {
   if (end.status == io_status::closed) {
     return {disconnect_reason::closed_by_server, "the server closed the connection"};
   }
   const reason_of_code* row = find_reason(end.failure);
+  const std::string known = transport.explanation();
   return {row != nullptr ? row->while_connected : disconnect_reason::connection_reset,
-          fmt::format("connection lost: {}", error_name(end.failure))};
+          fmt::format("connection lost: {}", known.empty() ? error_name(end.failure) : known.c_str())};
 }
 
 }  // namespace campush

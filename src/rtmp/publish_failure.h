@@ -19,7 +19,7 @@ struct publish_failure {
 publish_failure failure_of(const connect_failure& failure, const stream_url& url);
 /// A dialogue that has failed, in the server's words.
 publish_failure failure_of(const client_dialogue& dialogue);
-/// A transport that ended under a connection that stood: io_status closed or failed.
-publish_failure failure_of(const io_outcome& end);
+/// A transport that ended under a connection that stood: io_status closed or failed. It says why, where it knows more than the code.
+publish_failure failure_of(const io_outcome& end, const byte_stream& transport);
 
 }  // namespace campush

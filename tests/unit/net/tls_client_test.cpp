@@ -177,6 +177,8 @@ TEST_F(tls_client_test, fails_to_read_when_the_server_wants_a_certificate_that_i
   // In TLS 1.3 the client has finished before the server judges it.
   ASSERT_TRUE(m_client.stream);
   EXPECT_EQ(m_client.failure, error_code::tls_failed);
+  EXPECT_EQ(m_client.stream->explanation(),
+            "the server ended it with TLS alert 116 (certificate required): it wants a client certificate");
   EXPECT_FALSE(m_server.stream);
 }
 

@@ -68,6 +68,29 @@ TEST_F(tls_hostile, a_record_that_was_changed_ends_the_connection) {
   run();
   EXPECT_TRUE(has_failed());
   EXPECT_EQ(m_client.write("x").failure, error_code::tls_failed);
+  EXPECT_EQ(m_client.stream->explanation(), "TLS: decryption failed or bad record mac");
+}
+
+TEST_F(tls_hostile, an_alert_after_the_handshake_is_told_by_its_name) {
+  struct {
+    int version;
+    const char* wanted;
+  } const rows[] = {
+      {TLS1_3_VERSION, "the server ended it with TLS alert 10 (unexpected_message)"},
+      {TLS1_2_VERSION, "the server ended it with TLS alert 20 (bad record mac)"},
+  };
+  for (const auto& row : rows) {
+    m_acceptor.reset();
+    m_client.failure.reset();
+    begin(row.version);
+    EXPECT_EQ(m_client.stream->explanation(), "");
+    // A record out of place makes the server's OpenSSL send its alert.
+    BIO_write(SSL_get_rbio(m_raw->ssl()), "\x14\x03\x03\x00\x01\x01", 6);
+    m_raw->on_readable();
+    run();
+    EXPECT_TRUE(has_failed());
+    EXPECT_EQ(m_client.stream->explanation(), row.wanted);
+  }
 }
 
 TEST_F(tls_hostile, key_updates_are_followed_until_they_are_too_many) {

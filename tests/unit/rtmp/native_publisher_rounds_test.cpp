@@ -281,17 +281,20 @@ struct secure_bench : publisher_bench {
   std::unique_ptr<rtmp_server> secure;
   publish_target target;
 
-  explicit secure_bench(const char* name, rtmp_server_options options = {}) {
+  explicit secure_bench(const char* name, rtmp_server_options options = {}, bool wants_certificate = false) {
     // Certificates are judged by the simulated wall clock.
     world.step_wall(std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - world.time().wall_now()));
     const test::test_certificate own = authority.issue(certificate_of(name, false));
-    listener = std::move(*tls_listener::make(
-        loop, network, {folder.write("own.pem", own.pem()), folder.write("own.key", own.key_pem()), ""}));
+    const std::string ca_file = folder.write("ca.pem", authority.pem());
+    listener =
+        std::move(*tls_listener::make(loop, network,
+                                      {folder.write("own.pem", own.pem()), folder.write("own.key", own.key_pem()),
+                                       wants_certificate ? ca_file : ""}));
     options.listen = *parse_endpoint("10.0.0.1", 443);
     secure = std::make_unique<rtmp_server>(loop, *listener, options);
     EXPECT_TRUE(secure->start());
     target.url = *stream_url::parse("rtmps://server/live/secretkey");
-    target.tls.ca_file = folder.write("ca.pem", authority.pem());
+    target.tls.ca_file = ca_file;
   }
   void start() {
     subject = factory.make(target, heard);
@@ -333,6 +336,14 @@ TEST(native_publisher_rounds, says_why_a_tls_server_is_not_trusted) {
   early.world.step_wall(-std::chrono::hours(24 * 365 * 20));
   early.start();
   EXPECT_STREQ(reason_name(early.heard.reason), "clock_wrong");
+}
+
+// In TLS 1.3 a client has finished its handshake before the server judges it.
+TEST(native_publisher_rounds, says_with_which_alert_a_tls_server_ended_a_connection_that_stood) {
+  secure_bench bench("server", {}, true);
+  bench.start();
+  EXPECT_STREQ(reason_name(bench.heard.reason), "tls_failed");
+  EXPECT_NE(bench.heard.text.find("TLS alert 116 (certificate required)"), std::string::npos) << bench.heard.text;
 }
 
 }  // namespace
