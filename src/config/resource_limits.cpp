@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "config/load_context.h"
+#include "device/vendor/plugin_report.h"
 
 namespace campush {
 
@@ -74,6 +75,52 @@ result<void> check_channels(const load_context& context) {
   });
 }
 
+/// What the enabled streams ask of one plug-in, in the order of the file.
+struct plugin_demand {
+  struct user {
+    contender who;
+    std::string pointer;
+    uint32_t channel = 0;
+  };
+  std::vector<user> users;
+};
+
+result<void> check_plugin(const load_context& context, const std::string& path, const plugin_demand& demand) {
+  const auto plugin = describe_plugin(path);
+  if (!plugin) {
+    // It may be there when the camera is started; until then that camera is reported.
+    context.warn(demand.users[0].pointer, plugin.error().message);
+    return {};
+  }
+  for (const plugin_demand::user& user : demand.users) {
+    if (user.channel < plugin->video.size()) continue;
+    return context.refuse(user.pointer, fmt::format("{} takes channel {} of {}; allowed: 0 to {}", user.who.name,
+                                                    user.channel, path, plugin->video.size() - 1));
+  }
+  if (demand.users.size() <= plugin->max_encoders) return {};
+  const plugin_demand::user& extra = demand.users[plugin->max_encoders];
+  return context.refuse(
+      extra.pointer,
+      fmt::format("{} finds no encoder left, the last one goes to {}; {} runs {} encoders at once", extra.who.name,
+                  demand.users[plugin->max_encoders - 1].who.name, path, plugin->max_encoders));
+}
+
+result<void> check_plugins(const load_context& context) {
+  std::map<std::string, plugin_demand> demands;
+  static_cast<void>(
+      for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
+        if (stream.source.type != source_type::vendor || stream.source.library.empty()) return {};
+        demands[stream.source.library].users.push_back({contender_of(context, camera, stream),
+                                                        place_of(context, camera.camera_id, stream.stream_id),
+                                                        stream.source.channel.value_or(stream.stream_id)});
+        return {};
+      }));
+  for (const auto& [path, demand] : demands) {
+    if (auto checked = check_plugin(context, path, demand); !checked) return checked;
+  }
+  return {};
+}
+
 /// What one session sends, as far as the configuration says it.
 struct demand {
   std::string session;
@@ -122,7 +169,7 @@ result<void> check_uplink(const load_context& context) {
 }  // namespace
 
 result<void> check_resource_limits(const load_context& context) {
-  for (const auto check : {check_devices, check_channels, check_uplink}) {
+  for (const auto check : {check_devices, check_channels, check_plugins, check_uplink}) {
     if (auto checked = check(context); !checked) return checked;
   }
   return {};

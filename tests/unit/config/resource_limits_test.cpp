@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "config_text.h"
+#include "device/vendor/plugin_report.h"
 
 namespace campush {
 
@@ -73,6 +74,41 @@ TEST(resource_limits, two_streams_do_not_share_a_channel_of_a_plug_in) {
                          "take channel 3 of "),
             std::string::npos)
       << problem;
+}
+
+std::string plug_in(uint32_t channel, const std::string& path = CAMPUSH_FILE_HAL) {
+  return R"({"type": "vendor", "library": ")" + path + R"(", "channel": )" + std::to_string(channel) + "}";
+}
+
+TEST(resource_limits, a_plug_in_runs_as_many_encoders_as_it_says) {
+  const auto plugin = describe_plugin(CAMPUSH_FILE_HAL);
+  ASSERT_TRUE(plugin) << plugin.error().message;
+  std::vector<std::string> sources;
+  for (uint32_t channel = 0; channel < plugin->max_encoders; ++channel) sources.push_back(plug_in(channel));
+  loaded(cameras(sources, "", R"({"max_cameras": 64})"));
+}
+
+TEST(resource_limits, one_encoder_too_many_names_who_got_the_last) {
+  const auto sources = {plug_in(0, CAMPUSH_LYING_HAL), plug_in(3, CAMPUSH_LYING_HAL), plug_in(1, CAMPUSH_LYING_HAL)};
+  const std::string problem = problem_of(cameras(sources));
+  EXPECT_NE(problem.find("/cameras/2/source: camera 2, stream main (/cameras/2/source) finds no encoder left, the last "
+                         "one goes to camera 1, stream main (/cameras/1/source); "),
+            std::string::npos)
+      << problem;
+  EXPECT_NE(problem.find("runs 2 encoders at once"), std::string::npos) << problem;
+}
+
+TEST(resource_limits, a_channel_that_the_plug_in_lacks_is_named_with_those_it_has) {
+  const std::string problem = problem_of(cameras({plug_in(63)}));
+  EXPECT_NE(problem.find("camera 0, stream main (/cameras/0/source) takes channel 63 of "), std::string::npos)
+      << problem;
+  EXPECT_NE(problem.find("allowed: 0 to "), std::string::npos) << problem;
+}
+
+TEST(resource_limits, a_plug_in_that_is_not_there_is_a_warning) {
+  const system_config config = loaded(cameras({R"({"type": "vendor", "library": "none.so"})"}));
+  ASSERT_EQ(config.warnings.size(), 1u);
+  EXPECT_NE(config.warnings[0].find("none.so"), std::string::npos) << config.warnings[0];
 }
 
 TEST(resource_limits, the_sum_of_bitrates_stays_within_the_uplink) {
