@@ -10,6 +10,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr duration least_window = seconds(1);
+/// TCP itself pauses for up to two round trips.
+constexpr int least_round_trips = 3;
 constexpr duration longest_window = seconds(10);
 constexpr duration congested_delay = milliseconds(250), clean_delay = milliseconds(125);
 /// Delivery under what the encoder makes for so long; a rise of the round trip alone ends sooner.
@@ -17,6 +19,8 @@ constexpr duration short_for = seconds(3);
 constexpr uint64_t short_percent = 90;
 /// What waits shrinks when so much more was delivered than came in.
 constexpr uint64_t draining_percent = 105;
+/// Or when it is this much under its peak, and nothing was dropped: what is acknowledged tells only a round trip later.
+constexpr int falling_percent = 90;
 constexpr uint64_t lowered_percent = 85;
 
 constexpr duration raise_every = seconds(5);
@@ -60,7 +64,8 @@ void bitrate_controller::begin(time_point now, duration grace) noexcept {
   const bool is_soon = m_last_sample != time_point{} && now - m_last_sample < remembered_for;
   if (!is_soon) m_ceiling = m_target = m_configured;
   m_count = 0;
-  m_judged_from = m_changed_at = m_clean_since = now + grace;
+  m_judged_from = m_clean_since = now + grace;
+  m_changed_at = time_point{};
   m_short_since = m_raised_at = m_hurt_until = m_disobeyed_since = time_point{};
   m_hurt_kbps = m_hurts = 0;
   m_shortest = m_shortest_before = duration::max();
@@ -81,7 +86,10 @@ void bitrate_controller::sample(time_point now, const bitrate_sample& seen) noex
   m_count = std::min(m_count + 1, history);
   judge_obedience(now);
   follow_round_trip(now, seen.rtt);
-  const duration window = std::clamp<duration>(2 * seen.rtt, least_window, longest_window);
+  if (seen.is_starting) m_judged_from = m_clean_since = std::max(now, m_judged_from);
+  const duration shortest = std::min(m_shortest, m_shortest_before);
+  const duration window =
+      std::clamp<duration>(std::max(2 * seen.rtt, least_round_trips * shortest), least_window, longest_window);
   view last;
   if (!look(now, window, last)) return;
   switch (judge(now, last, window)) {
@@ -113,8 +121,10 @@ bool bitrate_controller::look(time_point now, duration window, view& out) const 
     const point& each = m_points[(m_next + history - back) % history];
     if (each.at < first->at) break;
     out.smallest_delay = std::min(out.smallest_delay, each.seen.queue_delay);
+    out.largest_delay = std::max(out.largest_delay, each.seen.queue_delay);
     out.smallest_way = std::min(out.smallest_way, each.seen.queue_delay + excess(each.seen.rtt));
   }
+  out.last_delay = last.seen.queue_delay;
   out.accepted = minus(last.seen.accepted_bytes, first->seen.accepted_bytes);
   out.acknowledged = minus(last.seen.acknowledged_bytes, first->seen.acknowledged_bytes);
   out.video = minus(last.seen.offered_video_bytes, first->seen.offered_video_bytes);
@@ -138,7 +148,8 @@ bitrate_controller::verdict bitrate_controller::judge(time_point now, const view
   if (is_short && now - m_short_since >= patience) return verdict::congested;
   if (seen.smallest_delay > congested_delay) {
     const bool is_draining = seen.acknowledged * 100 > seen.accepted * draining_percent;
-    return is_draining ? verdict::neutral : verdict::congested;
+    const bool is_falling = !seen.has_drops && seen.last_delay * 100 <= seen.largest_delay * falling_percent;
+    return is_draining || is_falling ? verdict::neutral : verdict::congested;
   }
   return seen.smallest_way <= clean_delay ? verdict::clean : verdict::neutral;
 }

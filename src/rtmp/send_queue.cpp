@@ -12,6 +12,12 @@ constexpr size_t first_slots = 64;
 constexpr duration longest_kernel_delay = std::chrono::seconds(10);
 /// The share of the grace (two of its ten round trips) in which an empty queue tells nothing: TCP has hardly begun.
 constexpr int settling_share = 5;
+/// BBR stops for two round trips to measure the shortest one, and what one lost packet holds back comes after one or two.
+constexpr int warning_round_trips = 3, high_round_trips = 4, flush_round_trips = 5;
+/// Slow start takes seven or eight round trips to carry 4 Mbit/s and what has piled up.
+constexpr int start_round_trips = 10;
+/// Waiting is no longer live beyond this, whatever the way.
+constexpr duration longest_round_trip = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -31,6 +37,12 @@ uint64_t drop_counters::total() const noexcept {
 
 send_queue::send_queue(const queue_limits& limits, video_dialect dialect)
     : m_limits(limits), m_dialect(dialect), m_slots(first_slots) {}
+
+void send_queue::set_path(duration shortest_rtt, std::optional<duration> window_limited) noexcept {
+  m_round_trip = std::min(shortest_rtt, longest_round_trip);
+  const duration most = start_round_trips * m_round_trip;
+  m_window_limited = std::min(window_limited.value_or(most), most);
+}
 
 void send_queue::begin(time_point now, duration grace) {
   m_has_time_levels = false;
@@ -62,11 +74,12 @@ void send_queue::reset(const queue_limits& limits, video_dialect dialect) noexce
   m_dialect = dialect;
   m_has_time_levels = true;
   m_kernel_bytes = m_drain_bytes_per_s = 0;
+  m_round_trip = m_window_limited = duration::zero();
   m_dropped = {};
 }
 
 bool send_queue::push(const tag_ptr& tag, time_point now, bool refers_past_keyframe) {
-  if (!m_has_time_levels && now >= m_grace_until) m_has_time_levels = true;
+  if (!m_has_time_levels && now >= m_grace_until + m_window_limited) m_has_time_levels = true;
   settle();
   const bool is_frame = tag->kind == tag_kind::video || tag->kind == tag_kind::audio;
   const frame_kind kind = kind_of(*tag);
@@ -104,13 +117,35 @@ void send_queue::take_keyframe() noexcept {
   m_wants_keyframe = false;
 }
 
-/// Slow start on a path of 600 ms lets 4 Mbit/s pile up to 1.3 MB before it carries them.
+bool send_queue::is_far_start() const noexcept {
+  return !m_has_time_levels && start_round_trips * m_round_trip > m_limits.flush_time;
+}
+
+/// Slow start on a path of 600 ms lets 4 Mbit/s pile up to 1.3 MB before it carries them, and 2 MB where the receiver's window
+/// opens late.
+uint64_t send_queue::high_bytes() const noexcept {
+  return is_far_start() ? m_limits.high_bytes + (m_limits.critical_bytes - m_limits.high_bytes) / 2
+                        : m_limits.high_bytes;
+}
+
 uint64_t send_queue::warning_bytes() const noexcept {
-  return m_has_time_levels ? m_limits.warning_bytes : m_limits.high_bytes;
+  return m_has_time_levels ? m_limits.warning_bytes : high_bytes();
+}
+
+duration send_queue::warning_time() const noexcept {
+  return std::max(m_limits.warning_time, warning_round_trips * m_round_trip);
+}
+
+duration send_queue::high_time() const noexcept {
+  return std::max(m_limits.high_time, high_round_trips * m_round_trip);
+}
+
+duration send_queue::flush_time() const noexcept {
+  return std::max(m_limits.flush_time, (is_far_start() ? start_round_trips : flush_round_trips) * m_round_trip);
 }
 
 bool send_queue::is_over_warning() const noexcept {
-  return m_bytes >= warning_bytes() || (m_has_time_levels && queue_delay() >= m_limits.warning_time);
+  return m_bytes >= warning_bytes() || (m_has_time_levels && queue_delay() >= warning_time());
 }
 
 void send_queue::append(entry added) {
@@ -174,8 +209,8 @@ queue_level send_queue::measure() const noexcept {
     duration time;
   };
   const bound bounds[] = {{queue_level::critical, m_limits.critical_bytes, duration::max()},
-                          {queue_level::high, m_limits.high_bytes, m_limits.high_time},
-                          {queue_level::warning, warning_bytes(), m_limits.warning_time}};
+                          {queue_level::high, high_bytes(), high_time()},
+                          {queue_level::warning, warning_bytes(), warning_time()}};
   const duration delay = m_has_time_levels ? queue_delay() : duration::zero();
   for (const bound& row : bounds) {
     const bool is_inside = m_level >= row.level;
@@ -190,7 +225,7 @@ queue_level send_queue::measure() const noexcept {
 void send_queue::settle() noexcept {
   // The kernel's rate says nothing while TCP still feels its way.
   const duration waiting = m_has_time_levels ? queue_delay() : queued_time();
-  const bool did_flush = m_frames > 0 && waiting >= m_limits.flush_time && flush();
+  const bool did_flush = m_frames > 0 && waiting >= flush_time() && flush();
   set_level(measure());
   if (did_flush && m_waits_for_keyframe && m_level == queue_level::normal) m_wants_keyframe = true;
   if (m_level >= queue_level::warning && m_disposables > 0 && !m_passes_gop) {

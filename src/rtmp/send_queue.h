@@ -58,8 +58,12 @@ class send_queue {
  public:
   send_queue(const queue_limits& limits, video_dialect dialect);
 
+  /// How long the way is, and how long the receiver's window alone held back what waited (empty: unknown). TCP pauses for up to two
+  /// round trips by itself, so levels are entered at their time or at three, four and (flush) five round trips; the grace is as much
+  /// longer as the window held back, by at most ten round trips.
+  void set_path(duration shortest_rtt, std::optional<duration> window_limited) noexcept;
   /// Time levels, and warning by bytes, are off from here until the queue has drained once, the kernel's part too (not before a
-  /// fifth of `grace`), or for `grace`.
+  /// fifth of `grace`), or for `grace`. On a way whose ten round trips are more than the flush, it and `high` by bytes come later, too.
   void begin(time_point now, duration grace);
   /// What waits is dropped and counted as not_connected.
   void clear() noexcept;
@@ -79,6 +83,8 @@ class send_queue {
   /// What the kernel has accepted and not yet sent, from the 5 Hz sample, and the rate it drains at (0: unknown).
   void set_kernel_unsent(uint64_t bytes, uint64_t drain_bytes_per_s, time_point now) noexcept;
 
+  /// The time levels are off.
+  bool is_starting() const noexcept { return !m_has_time_levels; }
   queue_level level() const noexcept { return m_level; }
   uint64_t queued_bytes() const noexcept { return m_bytes; }
   duration queue_delay() const noexcept;
@@ -105,7 +111,12 @@ class send_queue {
   const entry& slot(size_t index) const noexcept { return m_slots[(m_head + index) & (m_slots.size() - 1)]; }
   duration queued_time() const noexcept;
   std::optional<drop_reason> reason_to_refuse(frame_kind kind) const noexcept;
+  bool is_far_start() const noexcept;
   uint64_t warning_bytes() const noexcept;
+  uint64_t high_bytes() const noexcept;
+  duration warning_time() const noexcept;
+  duration high_time() const noexcept;
+  duration flush_time() const noexcept;
   bool is_over_warning() const noexcept;
   void take_keyframe() noexcept;
   void count_in(size_t index) noexcept;
@@ -142,6 +153,7 @@ class send_queue {
   bool m_wants_keyframe = false;
   bool m_has_time_levels = true;
   time_point m_drains_from{}, m_grace_until{};
+  duration m_round_trip{}, m_window_limited{};
   uint64_t m_kernel_bytes = 0;
   uint64_t m_drain_bytes_per_s = 0;
   drop_counters m_dropped;

@@ -7,6 +7,12 @@ namespace campush {
 namespace {
 
 constexpr duration healthy_within = std::chrono::seconds(2);
+/// A rate over less than this is one of the pauses of TCP, or of the bursts between them.
+constexpr int least_round_trips = 3;
+constexpr duration usual_span = std::chrono::seconds(1);
+
+/// What the points reach back.
+constexpr duration longest_span = std::chrono::seconds(3);
 
 uint64_t per_second(uint64_t amount, duration elapsed) noexcept {
   return elapsed.count() > 0 ? amount * 1'000'000 / static_cast<uint64_t>(elapsed.count()) : 0;
@@ -33,6 +39,13 @@ void session_sampler::take_kernel_truth(const stream_counters& counters) noexcep
   m_rtt_var_us = counters.rtt_var_us.value_or(m_rtt_var_us);
   m_delivery_rate = counters.delivery_rate_bps.value_or(m_delivery_rate);
   m_retransmits = counters.retransmits.value_or(m_retransmits);
+  if (counters.window_limited_us) m_window_limited = std::chrono::microseconds(*counters.window_limited_us);
+  if (counters.shortest_rtt_us) {
+    m_shortest_rtt = std::chrono::microseconds(*counters.shortest_rtt_us);
+  } else if (counters.rtt_us) {
+    const duration rtt = std::chrono::microseconds(*counters.rtt_us);
+    m_shortest_rtt = m_shortest_rtt == duration::zero() ? rtt : std::min(m_shortest_rtt, rtt);
+  }
 }
 
 void session_sampler::on_sent(size_t wire_bytes, time_point capture_time, bool is_picture) noexcept {
@@ -79,12 +92,15 @@ void session_sampler::update_latency(time_point now) noexcept {
 void session_sampler::update_drain_rate() noexcept {
   const point& newest = m_points[m_point_count - 1];
   size_t first = m_point_count - 1;
-  while (first > 0 && newest.has_unsent && m_points[first - 1].has_unsent) --first;
+  const duration round_trips = least_round_trips * m_shortest_rtt;
+  const time_point from = newest.at - std::max(round_trips, usual_span);
+  while (first > 0 && newest.has_unsent && m_points[first - 1].has_unsent && m_points[first].at > from) --first;
   const bool was_busy = first < m_point_count - 1;
+  const bool is_long_enough = was_busy && newest.at - m_points[first].at >= std::min(round_trips, longest_span);
   // What a source that pauses sends says only that the kernel can send at least that.
   const point& since = m_points[was_busy ? first : m_point_count - 2];
   const uint64_t rate = per_second(minus(newest.sent, since.sent), newest.at - since.at);
-  m_drain_rate = was_busy ? rate : std::max(m_drain_rate, rate);
+  m_drain_rate = is_long_enough ? rate : std::max(m_drain_rate, rate);
 }
 
 void session_sampler::update_rates(time_point now) noexcept {
@@ -94,14 +110,14 @@ void session_sampler::update_rates(time_point now) noexcept {
   }
   const point newest{now, m_written, minus(m_written, m_unsent), m_frames, m_unsent > 0};
   m_points[m_point_count++] = newest;
-  const point& oldest = m_points[0];
+  const point& oldest = m_points[m_point_count - std::min(m_point_count, last_second)];
   const duration elapsed = now - oldest.at;
   m_bitrate_current = per_second(8 * minus(newest.written, oldest.written), elapsed);
   update_drain_rate();
   m_frames_per_second = static_cast<double>(per_second(1000 * (newest.frames - oldest.frames), elapsed)) / 1000;
   m_bitrate_average = per_second(8 * m_written, now - m_begin);
   // Less than a whole second says nothing about the best second.
-  if (m_point_count == history) m_bitrate_peak = std::max(m_bitrate_peak, m_bitrate_current);
+  if (m_point_count >= last_second) m_bitrate_peak = std::max(m_bitrate_peak, m_bitrate_current);
 }
 
 }  // namespace campush

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include "net/byte_stream.h"
 #include "util/clock.h"
@@ -37,8 +38,13 @@ class session_sampler {
   uint64_t bitrate_average_bps() const noexcept { return m_bitrate_average; }
   uint64_t bitrate_peak_bps() const noexcept { return m_bitrate_peak; }
   /// How fast the kernel sends when it has something to send, bytes a second; 0 while unknown. Measured while bytes waited in it at each
-  /// sample, of up to a second; in between the last such value holds, unless more than that was sent.
+  /// sample, of up to a second or three round trips; what is shorter than these, and in between, the last such value holds, unless
+  /// more than that was sent: TCP itself pauses for up to two.
   uint64_t drain_rate() const noexcept { return m_drain_rate; }
+  /// The shortest round trip of this connection, or of the last minutes where the kernel tells.
+  duration shortest_rtt() const noexcept { return m_shortest_rtt; }
+  /// How long the receiver's window alone held back what waited, of this connection; empty where the kernel does not tell.
+  std::optional<duration> window_limited() const noexcept { return m_window_limited; }
   uint64_t unsent_bytes() const noexcept { return m_unsent; }
   uint64_t written_bytes() const noexcept { return m_written; }
   uint64_t acknowledged_bytes() const noexcept { return m_acknowledged; }
@@ -61,7 +67,7 @@ class session_sampler {
     uint64_t end_offset = 0;
     time_point capture_time{};
   };
-  static constexpr size_t history = 6, max_marks = 128;
+  static constexpr size_t history = 17, last_second = 6, max_marks = 128;
 
   void take_kernel_truth(const stream_counters& counters) noexcept;
   void update_rates(time_point now) noexcept;
@@ -78,6 +84,8 @@ class session_sampler {
   uint64_t m_bitrate_current = 0, m_bitrate_average = 0, m_bitrate_peak = 0, m_latency_us = 0, m_delivery_rate = 0,
            m_retransmits = 0;
   uint32_t m_rtt_us = 0, m_rtt_var_us = 0;
+  duration m_shortest_rtt{};
+  std::optional<duration> m_window_limited;
   double m_frames_per_second = 0;
   time_point m_begin{}, m_last_progress{}, m_last_acknowledged{};
   bool m_is_stalled = false, m_is_healthy = false;
