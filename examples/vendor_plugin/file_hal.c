@@ -38,7 +38,7 @@ static int is_open[2][VIDEO_CHANNELS];
 static __thread char last_error_text[200];
 
 static int fail_with(int code, const char* text, const char* detail) {
-  snprintf(last_error_text, sizeof last_error_text, "%s%s", text, detail);
+  snprintf(last_error_text, sizeof last_error_text, "%.80s%.110s", text, detail);
   return code;
 }
 
