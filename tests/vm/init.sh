@@ -8,7 +8,7 @@ $b mount -t proc proc /proc
 $b mount -t sysfs sysfs /sys
 $b mount -t devtmpfs dev /dev
 for module in virtio_pci virtio_net 9pnet_virtio 9p overlay; do $b modprobe $module || echo "guest: no $module"; done
-nine=trans=virtio,version=9p2000.L,msize=524288
+nine=trans=virtio,version=9p2000.L,msize=512000
 $b mount -t 9p -o $nine,cache=loose,ro host /host || echo "guest: no 9p root"
 $b mount -t tmpfs changes /changes
 $b mkdir -p /changes/upper /changes/work
