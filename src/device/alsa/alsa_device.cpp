@@ -207,6 +207,8 @@ bool alsa_device::resume() noexcept {
 }
 
 result<sound_look> alsa_device::look() {
+  // Where ALSA converts, this alone moves samples from the card to where they can be read.
+  const snd_pcm_sframes_t updated = m_calls->pcm_avail_update(m_pcm);
   if (const int code = m_calls->pcm_status(m_pcm, m_status); code < 0) {
     if (code == -EPIPE) return sound_look{device_state::overrun, 0, 0, {}, false};
     if (code == -ESTRPIPE) return sound_look{device_state::suspended, 0, 0, {}, false};
@@ -214,7 +216,8 @@ result<sound_look> alsa_device::look() {
   }
   sound_look out;
   out.state = state_of(m_calls->pcm_status_get_state(m_status));
-  const snd_pcm_uframes_t available = m_calls->pcm_status_get_avail(m_status);
+  const snd_pcm_uframes_t available = std::max(m_calls->pcm_status_get_avail(m_status),
+                                               static_cast<snd_pcm_uframes_t>(std::max(updated, snd_pcm_sframes_t{0})));
   const snd_pcm_sframes_t delay = m_calls->pcm_status_get_delay(m_status);
   out.available = static_cast<uint32_t>(std::min<snd_pcm_uframes_t>(available, m_longest_delay));
   const auto behind = static_cast<uint32_t>(std::clamp<snd_pcm_sframes_t>(delay, 0, m_longest_delay));

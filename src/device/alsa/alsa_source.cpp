@@ -18,8 +18,8 @@ constexpr uint32_t period_us = 20'000;
 constexpr uint32_t longest_block_us = 40'000;
 constexpr uint32_t periods_of_a_stall = 5;
 constexpr duration shortest_stall = seconds(1);
-/// A suspended device is asked this often whether it is awake.
-constexpr duration wake_check = milliseconds(100);
+/// A suspended device is asked this often whether it is awake, one that does not run is started this often.
+constexpr duration retry_interval = milliseconds(100);
 constexpr uint32_t most_fruitless_starts = 8;
 /// Per step: more than a full buffer has to be a driver that lies.
 constexpr int most_blocks = 64;
@@ -87,6 +87,7 @@ result<stream_description> alsa_source::open_device() {
   m_position = 0;
   m_is_stalled = false;
   m_fruitless_starts = 0;
+  m_retry_at = {};
   if (auto started = start_again(m_time.now()); !started) return tl::unexpected<error>(std::move(started.error()));
   return description;
 }
@@ -105,6 +106,7 @@ result<step_outcome> alsa_source::step(time_point now, frame_sink& sink) {
   m_device->acknowledge();
   auto outcome = step_outcome::idle;
   m_due = time_point::max();
+  m_is_paused = false;
   for (int block = 0; block < most_blocks; ++block) {
     result<bool> has_more = false;
     if (auto look = m_device->look()) {
@@ -133,13 +135,17 @@ result<bool> alsa_source::is_running(const sound_look& look, time_point now) {
   if (look.state == device_state::gone) {
     return fail(error_code::not_found, "microphone " + request_of(m_config).name + ": it was unplugged");
   }
-  if (look.state == device_state::suspended && !m_device->resume()) {
+  if (now < m_retry_at || (look.state == device_state::suspended && !m_device->resume())) {
+    if (now >= m_retry_at) m_retry_at = now + retry_interval;
     m_last_sample_at = now;
-    m_due = now + wake_check;
+    m_due = m_retry_at;
+    m_is_paused = true;
     return false;
   }
-  count(m_overruns);
-  if (++m_fruitless_starts > most_fruitless_starts) {
+  if (m_fruitless_starts == 0) count(m_overruns);
+  // A device that stops at once is given time; one that sleeps has as much as it wants.
+  if (++m_fruitless_starts > 1) m_retry_at = now + retry_interval;
+  if (m_fruitless_starts > most_fruitless_starts && look.state != device_state::suspended) {
     return fail(error_code::io_failed,
                 "microphone " + request_of(m_config).name + ": it stops as soon as it is started");
   }
@@ -211,7 +217,7 @@ result<void> alsa_source::check_stall(time_point now) {
   }
   m_due = std::min(m_due, m_last_sample_at + patience);
   // A device that cannot be waited for is looked at once a period.
-  if (poll_descriptor() < 0) m_due = std::min(m_due, now + length_of(m_block, m_shape.sample_rate));
+  if (m_device->poll_descriptor() < 0) m_due = std::min(m_due, now + length_of(m_block, m_shape.sample_rate));
   return {};
 }
 

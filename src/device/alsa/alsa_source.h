@@ -25,7 +25,7 @@ class alsa_source final : public media_source {
   void close() noexcept override;
   time_point next_due() const noexcept override;
   result<step_outcome> step(time_point now, frame_sink& sink) override;
-  int poll_descriptor() const noexcept override { return m_device->poll_descriptor(); }
+  int poll_descriptor() const noexcept override { return m_is_paused ? -1 : m_device->poll_descriptor(); }
   stream_control& control() noexcept override { return m_control; }
   source_health health() const noexcept override;
 
@@ -51,8 +51,9 @@ class alsa_source final : public media_source {
   std::vector<int16_t> m_samples;  ///< one block; bytes where companded
   uint32_t m_block = 0, m_filled = 0;
   uint64_t m_position = 0;  ///< of the first sample of the block
-  time_point m_last_sample_at{}, m_due{};
+  time_point m_last_sample_at{}, m_due{}, m_retry_at{};
   bool m_is_stalled = false;
+  bool m_is_paused = false;  ///< a device that does not run is always readable
   uint32_t m_fruitless_starts = 0;
 
   // Written by the capture-thread, read by any.

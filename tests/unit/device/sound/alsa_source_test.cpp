@@ -214,7 +214,7 @@ TEST_F(alsa_source_steps, gives_up_on_a_device_that_stops_at_once_again_and_agai
   make();
   open();
   std::optional<error> failure;
-  for (int round = 0; round < 20 && !failure; ++round) {
+  for (int round = 0; round < 100 && !failure; ++round) {
     card.state = device_state::overrun;
     failure = run(milliseconds(20));
   }
