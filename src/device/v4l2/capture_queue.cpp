@@ -213,7 +213,7 @@ int capture_queue::take_streamed(captured_buffer& out) noexcept {
   driver_buffer answer(m_node, 0);
   if (const int reason = m_node.call(VIDIOC_DQBUF, &answer.words); reason != 0) return reason;
   const v4l2_buffer& words = answer.words;
-  if (words.index >= m_count || (m_with_driver >> words.index & 1) == 0) return EPROTO;
+  if (words.index >= m_count || (m_with_driver >> words.index & 1) == 0) return EBADMSG;
   m_with_driver &= ~(1u << words.index);
   const buffer_memory::buffer& entry = m_memory->m_buffers[words.index];
   const bool is_multiplanar = m_node.capabilities().is_multiplanar;

@@ -59,7 +59,7 @@ struct captured_buffer {
 
 /// Buffers between driver and program: MMAP streaming, or read() where the driver has only that.
 /// Shape: start(), then take() and give_back() (of memory()) as they come, restart() after a fault, stop().
-/// Errors: an errno each, 0 for none; take() has EAGAIN for "nothing yet", EPROTO for a buffer that the driver cannot have filled.
+/// Errors: an errno each, 0 for none; take() has EAGAIN for "nothing yet", EBADMSG for a buffer that the driver was not given.
 /// Thread: one thread. Allocates in start() alone.
 class capture_queue {
  public:

@@ -26,6 +26,12 @@ void add(std::atomic<uint64_t>& counter, uint64_t count) noexcept {
   counter.fetch_add(count, std::memory_order_relaxed);
 }
 
+/// Errors of one buffer or one moment, which a restart of the stream may end. EPROTO and EOVERFLOW are those of a disturbed USB bus.
+bool may_pass(int errno_value) noexcept {
+  constexpr int passing[] = {EIO, EPIPE, EPROTO, EOVERFLOW, EBADMSG};
+  return std::find(std::begin(passing), std::end(passing), errno_value) != std::end(passing);
+}
+
 }  // namespace
 
 result<void> v4l2_device::open(const std::string& path) {
@@ -72,9 +78,7 @@ result<bool> v4l2_device::take(time_point now, taken_buffer& out) {
     }
     if (reason == 0) m_queue.memory()->give_back(out.buffer.index);
     const error why = m_node.error_of(reason == 0 ? EPIPE : reason, "VIDIOC_DQBUF");
-    // EIO may pass by; EPROTO and EOVERFLOW are what USB drivers give for a disturbed bus.
-    const bool may_pass = reason == 0 || reason == EIO || reason == EPIPE || reason == EPROTO || reason == EOVERFLOW;
-    if (!may_pass) return tl::unexpected<error>(why);
+    if (reason != 0 && !may_pass(reason)) return tl::unexpected<error>(why);
     auto recovered = recover(now, why);
     if (!recovered) return tl::unexpected<error>(std::move(recovered.error()));
     return false;

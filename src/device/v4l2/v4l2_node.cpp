@@ -32,6 +32,7 @@ constexpr errno_words words_of_errno[] = {
     {EINVAL, error_code::unsupported, "the driver refuses it"},
     {ENOTTY, error_code::unsupported, "not a video device, or its driver lacks this call"},
     {EPROTO, error_code::io_failed, "the USB connection is disturbed (cable, hub or power)"},
+    {EBADMSG, error_code::malformed, "the driver hands out a buffer that it was not given"},
     {ETIMEDOUT, error_code::timed_out, "the device does not answer"},
 };
 
