@@ -8,6 +8,7 @@ network namespace that has nothing else. As a program it runs one command and re
 """
 
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -82,7 +83,7 @@ class guest:
 
     def __init__(self, folder, memory_mb=768):
         self.folder = pathlib.Path(folder)
-        self.commands = 0
+        self.commands = self.started = 0
         self.agent_port = harness.free_port()
         (self.folder / "shell").write_text(SHELL, encoding="ascii")
         self.process = harness.program(self.folder / "guest.log", ["nice", *self._command(memory_mb)])
@@ -165,10 +166,13 @@ class guest:
         harness.eventually(f"no {path} in the guest", lambda: self.succeeds(f"test ! -e {path}"), seconds)
 
     def start(self, name, command):
-        """A program that goes on running in the guest; its output is <name>.log of the folder."""
+        """A program that goes on running in the guest; its output is in <number>_<name>.log of the folder."""
+        self.started += 1
+        name = f"{self.started:02}_{name}"
         words = " ".join(shlex.quote(str(word)) for word in command)
-        pid = self.text(f"setsid {words} >>/run/share/{name}.log 2>&1 </dev/null & echo $!")
-        return guest_program(self, name, int(pid))
+        self.run(f"setsid bash -c '\"$@\" >{name}.log 2>&1 </dev/null & echo $! >{name}.pid; wait $!; echo $? >{name}.status'"
+                 f" start {words} >/dev/null 2>&1 & until [ -s {name}.pid ]; do sleep 0.02; done")
+        return guest_program(self, name, int((self.folder / f"{name}.pid").read_text(encoding="ascii")))
 
     def close(self):
         if self.process.is_running():
@@ -192,21 +196,34 @@ class guest_program:
     def log(self):
         return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
 
+    def status(self):
+        """As the shell tells it; nothing while it runs."""
+        path = self.owner.folder / f"{self.name}.status"
+        text = path.read_text(encoding="ascii").strip() if path.exists() else ""
+        return int(text) if text else None
+
     def is_running(self):
-        return self.owner.succeeds(f"kill -0 {self.pid}")
+        return self.status() is None
 
     def send(self, number):
         self.owner.run(f"kill -{int(number)} {self.pid}")
 
-    def stop(self, number=signal.SIGTERM, seconds=15):
-        """Ends it and waits until it is gone; returns the seconds that took."""
-        begin = time.monotonic()
-        self.owner.run(f"kill -{int(number)} {self.pid}", must=False)
+    def wait(self, seconds=20):
+        """The exit status; a program killed by a signal has the signal's negative number, as in harness.program."""
         harness.eventually(f"{self.name} ends", lambda: not self.is_running(), seconds)
-        return time.monotonic() - begin
+        status = self.status()
+        return status if status < 128 else 128 - status
+
+    def stop(self, number=signal.SIGTERM, seconds=20):
+        """Ends it; returns exit status and the seconds that took."""
+        begin = time.monotonic()
+        if self.is_running():
+            self.owner.run(f"kill -{int(number)} {self.pid}", must=False)
+        return self.wait(seconds), time.monotonic() - begin
 
     def kill(self):
-        self.stop(signal.SIGKILL)
+        if self.is_running():
+            self.stop(signal.SIGKILL)
 
     def expect(self, pattern, seconds=20):
         """Waits for a match in the output."""
@@ -239,8 +256,53 @@ class guest_case(harness.case):
 
     def start_in_guest(self, name, command):
         child = self.guest.start(name, command)
+        self.programs.append(child)
         self.addCleanup(child.kill)
         return child
+
+    def url(self, sink, name):
+        """Of a server on the host's loopback, as the guest reaches it."""
+        return f"rtmp://{HOST}:{sink.port}/live/{name}"
+
+
+TOKEN = "guest"
+
+
+class agent(harness.agent):
+    """`campush run` in the guest; the host asks it over a forwarded port."""
+
+    def __init__(self, test, config, name="agent"):
+        self.test, self.name = test, name
+        config["system"]["state_dir"] = "/run/state"
+        config["http"] = {"listen": f"0.0.0.0:{AGENT_PORT}", "token_file": "/run/share/token"}
+        (test.shared / "token").write_text(TOKEN, encoding="ascii")
+        self.config_path = test.shared / f"{name}.json"
+        self.write(config)
+        self.child = test.start_in_guest(name, [harness.CAMPUSH, "run", "--config", f"/run/share/{name}.json"])
+        test.agents.append(self.child)
+        self.child.expect(r"HTTP on [0-9.]+:\d+\n")
+        self.port = test.guest.agent_port
+
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def ask(self, path, method="GET", token=TOKEN):
+        return super().ask(path, method, token)
+
+    def stream(self):
+        """Status of the first camera's first stream."""
+        return self.cameras()[0]["streams"][0]
+
+    def until_stream(self, wanted, seconds=20):
+        """Waits until the first stream's status is as wanted."""
+        last = {}
+
+        def is_so():
+            last.update(self.stream())
+            return wanted(last)
+
+        harness.eventually(lambda: f"the stream is {json.dumps(last)}", is_so, seconds)
+        return last
 
 
 def main():
