@@ -143,6 +143,32 @@ TEST_F(tls_hostile, half_a_ticket_holds_writes_back_until_the_rest_has_come) {
   EXPECT_EQ(m_raw->received, "helloheld back");
 }
 
+TEST_F(tls_hostile, half_a_record_of_a_ticket_or_key_update_holds_no_write_back) {
+  begin();
+  m_raw->is_silent = true;
+  for (const bool is_ticket : {true, false}) {
+    m_raw->received.clear();
+    if (is_ticket) {
+      SSL_new_session_ticket(m_raw->ssl());
+    } else {
+      SSL_key_update(m_raw->ssl(), SSL_KEY_UPDATE_REQUESTED);
+    }
+    SSL_do_handshake(m_raw->ssl());
+    m_raw->send(9);
+    run();
+    EXPECT_EQ(m_client.write("first").status, io_status::ok);
+    m_raw->send();
+    run();
+    EXPECT_EQ(m_client.write(" second").status, io_status::ok);
+    m_raw->is_silent = false;
+    run();
+    m_raw->on_readable();
+    EXPECT_EQ(m_raw->received, "first second");
+    m_raw->is_silent = true;
+  }
+  EXPECT_FALSE(m_client.failure);
+}
+
 TEST_F(tls_hostile, half_a_ticket_does_not_make_a_listener_that_reads_and_writes_spin) {
   begin();
   make_long_tickets();
