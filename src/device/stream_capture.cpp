@@ -1,5 +1,7 @@
 #include "device/stream_capture.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <exception>
 
@@ -15,6 +17,9 @@ constexpr duration first_reopen_delay = seconds(1);
 constexpr duration longest_reopen_delay = seconds(30);
 /// A source that ran this long was in order: its next failure is a new one.
 constexpr duration healthy_after = seconds(30);
+/// A node that comes back is announced several times: when it is made, and whenever its permissions change.
+constexpr duration between_early_tries = std::chrono::milliseconds(100);
+constexpr duration next_try_of_returned = std::chrono::milliseconds(500);
 constexpr duration rate_window = seconds(1);
 /// Without a picture for this long the measured rate is 0, not the last good figure.
 constexpr duration rate_expires_after = seconds(3);
@@ -62,7 +67,8 @@ std::shared_ptr<stream_control> stream_capture::control() const {
 }
 
 int stream_capture::poll_descriptor() const noexcept {
-  return m_phase == capture_phase::running ? m_source->poll_descriptor() : -1;
+  if (m_phase == capture_phase::running) return m_source->poll_descriptor();
+  return m_is_watching && m_source ? m_source->return_descriptor() : -1;
 }
 
 void stream_capture::interrupt() noexcept {
@@ -80,10 +86,13 @@ void stream_capture::close() noexcept {
 
 time_point stream_capture::run_step() noexcept {
   const time_point now = m_time.now();
+  if (m_phase == capture_phase::finished || m_is_interrupted.load()) return m_due;
   const bool is_waiting = m_phase == capture_phase::waiting && now < m_due;
-  if (is_waiting || m_phase == capture_phase::finished || m_is_interrupted.load()) return m_due;
+  if (is_waiting && !may_be_back(now)) return m_is_watching ? m_due : std::min(m_due, m_watch_from);
   const auto outcome = advance(now);
-  if (!outcome) {
+  if (!outcome && is_waiting) {
+    on_early_failure(outcome.error(), now);
+  } else if (!outcome) {
     on_failure(outcome.error(), now);
   } else if (*outcome == step_outcome::ended) {
     on_end();
@@ -117,6 +126,29 @@ result<step_outcome> stream_capture::open_source(time_point now) {
   log_info(log_module::device, "cam{}/{}: source opened ({})", m_camera_id, m_config.name, describe(m_config.source));
   report({source_event_kind::opened, &m_facts.description, nullptr});
   return step_outcome::idle;
+}
+
+bool stream_capture::may_be_back(time_point now) noexcept {
+  m_is_watching = now >= m_watch_from;
+  const int descriptor = m_source ? m_source->return_descriptor() : -1;
+  if (!m_is_watching || descriptor < 0) return false;
+  pollfd watched{descriptor, POLLIN, 0};
+  return ::poll(&watched, 1, 0) > 0;
+}
+
+/// The wait that was under way goes on, so that whatever happens where the device is looked for costs no attempt of its own. A
+/// device that is there and cannot be used yet is tried again soon.
+void stream_capture::on_early_failure(const error& failure, time_point now) {
+  m_source->close();
+  m_watch_from = now + between_early_tries;
+  m_is_watching = false;
+  log_debug(log_module::device, "cam{}/{}: not back yet: {}", m_camera_id, m_config.name, failure.message);
+  if (failure.code == error_code::not_found) return;
+  m_reopen_delay = duration::zero();
+  m_due = std::min(m_due, now + next_try_of_returned);
+  m_facts.reopen_at = m_due;
+  m_facts.last_error = failure.message;
+  set_facts(m_facts);
 }
 
 void stream_capture::on_failure(const error& failure, time_point now) {

@@ -12,7 +12,8 @@ namespace campush {
 /// One stream of one camera: opens its source, hands events and frames to the observer, opens again after a failure,
 /// and keeps the figures. It neither waits nor starts a thread: camera_instance does that, or a simulation calls it.
 /// Shape: the observer hears opened, then frames, then failed or ended; after failed an opened may follow, after ended nothing
-///   does. Failures wait 1, 2, 4 … 30 s; the wait starts at 1 s again once a source has run for 30 s.
+///   does. Failures wait 1, 2, 4 … 30 s; the wait starts at 1 s again once a source has run for 30 s. A source whose return_descriptor()
+///   becomes readable is tried at once; if its device is not there yet, nothing is counted and the wait goes on.
 /// Errors: everything a source returns or throws becomes a failed event and last_error. A stream whose type has no
 ///   code here is `unavailable`: it reports that once and asks for no further step.
 /// Thread: run_step() and close() one thread at a time (capture-thread); status(), interrupt(), control() any-thread.
@@ -58,7 +59,9 @@ class stream_capture final : private frame_sink {
   void on_description(const stream_description& description) override;
   result<step_outcome> advance(time_point now);
   result<step_outcome> open_source(time_point now);
+  bool may_be_back(time_point now) noexcept;
   void on_failure(const error& failure, time_point now);
+  void on_early_failure(const error& failure, time_point now);
   void report_failure(const error& failure);
   void on_end();
   void report(const source_event& event);
@@ -79,6 +82,8 @@ class stream_capture final : private frame_sink {
   time_point m_due{};
   time_point m_opened_at{};
   duration m_reopen_delay{};
+  time_point m_watch_from{};  ///< the return_descriptor() counts from then on
+  bool m_is_watching = false;
   time_point m_window_start{};
   uint64_t m_window_pictures = 0;
   event_facts m_facts;
