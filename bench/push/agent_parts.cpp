@@ -162,4 +162,49 @@ result<void> measure_share(const bench_place& place, report& out) {
   return {};
 }
 
+result<void> measure_recorder(const bench_place& place, report& out) {
+  constexpr size_t cameras = 64, streams_per_camera = 2;
+  const auto clips = write_clips(place);
+  if (!clips) return tl::unexpected<error>(clips.error());
+  auto drain = drain_process::start(place.drain_program());
+  if (!drain) return tl::unexpected<error>(drain.error());
+  fmt::print(stderr, "recorder: {} cameras\n", cameras);
+  std::vector<agent_stream> streams;
+  for (size_t i = 0; i < cameras; ++i) streams.insert(streams.end(), {clips->main, clips->sub});
+  const time_point started = now();
+  const auto agent = agent_run::start(place.agent_program(), place.folder, streams, *drain, streams_per_camera);
+  if (!agent) return tl::unexpected<error>(agent.error());
+  const double until_all_publish_s = std::chrono::duration<double>(now() - started).count();
+  sleep_for(settle);
+  const auto memory = memory_of(agent->pid());
+  if (!memory) return tl::unexpected<error>(memory.error());
+  const time_point begin = now();
+  const duration before = cpu_time_of(agent->pid());
+  sleep_for(seconds(place.options.seconds));
+  const duration used = cpu_time_of(agent->pid()) - before;
+  const double percent = 100 * static_cast<double>(used.count()) / static_cast<double>((now() - begin).count());
+  const double clip_mib = static_cast<double>(clips->bytes * cameras) / mebibyte;
+  out.add({"recorder", "64 cameras × 2 streams, start to all publishing", "s", until_all_publish_s, {}, ""});
+  out.add({"recorder", "threads", "", static_cast<double>(thread_count_of(agent->pid())), {}, "one a stream"});
+  out.add({"recorder",
+           "PSS",
+           "MiB",
+           static_cast<double>(memory->pss) / mebibyte,
+           {},
+           fmt::format("of them the clips, a copy a stream: {:.0f} MiB", clip_mib)});
+  out.add({"recorder",
+           "PSS without the clips, a session",
+           "KiB",
+           (static_cast<double>(memory->pss) / mebibyte - clip_mib) * kibibyte / (cameras * streams_per_camera),
+           {},
+           ""});
+  out.add({"recorder",
+           "CPU, of one core",
+           "%",
+           percent,
+           {},
+           fmt::format("{:.0f} Mbit/s of pictures", place.options.kbps * 1.125 * cameras / 1000)});
+  return {};
+}
+
 }  // namespace campush::bench

@@ -10,11 +10,11 @@ namespace campush::bench {
 
 namespace {
 
-std::string stream_text(size_t number, const agent_stream& stream, const drain_process& drain) {
+std::string stream_text(size_t number, size_t stream_id, const agent_stream& stream, const drain_process& drain) {
   std::string text =
       fmt::format(R"({{"stream_id":{},"name":"s{}","source":{{"type":"file","video":"{}","audio":"{}","loop":true}},)"
                   R"("encoder":{{"type":"H264_CBR","framerate":{}}},"rtmp":[)",
-                  number, number, stream.video_path, stream.audio_path, stream.frame_rate);
+                  stream_id, stream_id, stream.video_path, stream.audio_path, stream.frame_rate);
   for (uint32_t i = 0; i < stream.destinations; ++i) {
     text += fmt::format(R"({}{{"name":"d{}","urls":["{}"]}})", i == 0 ? "" : ",", i,
                         drain.rtmp_url(fmt::format("a{}d{}", number, i), stream.wire));
@@ -22,22 +22,27 @@ std::string stream_text(size_t number, const agent_stream& stream, const drain_p
   return text + "]}";
 }
 
-std::string config_text(const std::string& folder, const std::vector<agent_stream>& streams,
-                        const drain_process& drain) {
-  std::string text = fmt::format(
-      R"({{"system":{{"device_id":"bench","state_dir":"{0}","log_level":"ERROR"}},"http":{{"listen":"127.0.0.1:0"}},)"
-      R"("rtmp":{{"tls":{{"ca_file":"{0}/drain.pem"}}}},"cameras":[{{"camera_id":0,"streams":[)",
-      folder);
-  for (size_t i = 0; i < streams.size(); ++i) text += (i == 0 ? "" : ",") + stream_text(i, streams[i], drain);
+std::string config_text(const std::string& folder, const std::vector<agent_stream>& streams, const drain_process& drain,
+                        size_t streams_per_camera) {
+  std::string text =
+      fmt::format(R"({{"system":{{"device_id":"bench","state_dir":"{0}","log_level":"ERROR","max_cameras":64}},)"
+                  R"("http":{{"listen":"127.0.0.1:0"}},"rtmp":{{"tls":{{"ca_file":"{0}/drain.pem"}}}},"cameras":[)",
+                  folder);
+  for (size_t i = 0; i < streams.size(); ++i) {
+    const bool is_first = i % streams_per_camera == 0;
+    if (is_first) text += fmt::format(R"({}{{"camera_id":{},"streams":[)", i == 0 ? "" : "]},", i / streams_per_camera);
+    text += (is_first ? "" : ",") + stream_text(i, i % streams_per_camera, streams[i], drain);
+  }
   return text + "]}]}";
 }
 
 }  // namespace
 
 result<agent_run> agent_run::start(const std::string& program, const std::string& folder,
-                                   const std::vector<agent_stream>& streams, drain_process& drain) {
+                                   const std::vector<agent_stream>& streams, drain_process& drain,
+                                   size_t streams_per_camera) {
   const std::string config_path = folder + "/system_config.json";
-  if (!(std::ofstream(config_path) << config_text(folder, streams, drain))) {
+  if (!(std::ofstream(config_path) << config_text(folder, streams, drain, streams_per_camera))) {
     return fail(error_code::io_failed, config_path + ": cannot be written");
   }
   if (!(std::ofstream(folder + "/drain.pem") << drain.certificate())) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,13 +16,15 @@ struct agent_stream {
   wire_kind wire = wire_kind::plain;
 };
 
-/// The shipped program, `campush run`, on a configuration written for it: one camera, file sources, HTTP on a free port.
+/// The shipped program, `campush run`, on a configuration written for it: file sources, HTTP on a free port, one camera with all streams or
+/// cameras of `streams_per_camera` streams each.
 /// Errors: io_failed, timed_out when not all sessions connect.
 /// Thread: the one that measures.
 class agent_run {
  public:
   [[nodiscard]] static result<agent_run> start(const std::string& program, const std::string& folder,
-                                               const std::vector<agent_stream>& streams, drain_process& drain);
+                                               const std::vector<agent_stream>& streams, drain_process& drain,
+                                               size_t streams_per_camera = SIZE_MAX);
 
   pid_t pid() const noexcept { return m_process.pid(); }
   /// By name, over `window`, all threads: `strace -c -f`. Errors: not_found without strace, permission_denied.

@@ -23,6 +23,7 @@ constexpr bench_part parts[] = {
     {"memory", measure_memory},
     {"calls", measure_calls},
     {"share", measure_share},
+    {"recorder", measure_recorder},
 };
 
 /// A folder of its own, gone with this object.

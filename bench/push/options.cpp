@@ -24,6 +24,7 @@ Parts:
   memory       PSS of `campush run` with 2 streams and 2 sessions, and of each session more; both over RTMPS too
   calls        system calls of `campush run` per frame and session (needs strace and the right to trace)
   share        CPU of `campush run` with four streams as a share of one core
+  recorder     threads, memory and CPU of `campush run` with 64 cameras of two streams each
 
 Examples:
   push_bench --with-ffmpeg                       everything; about 15 minutes

@@ -17,7 +17,7 @@ struct bench_options {
 };
 
 inline const std::vector<std::string> part_names = {"cpu",      "rtmps",  "allocations", "latency", "keyframe",
-                                                    "failover", "memory", "calls",       "share"};
+                                                    "failover", "memory", "calls",       "share",   "recorder"};
 
 /// Reads the command line. Without a value the program should end with `exit_code` (0 after --help, 2 for a mistake).
 std::optional<bench_options> read_options(int argument_count, char** arguments, int& exit_code);

@@ -27,5 +27,6 @@ result<void> measure_failover(const bench_place& place, report& out);
 result<void> measure_memory(const bench_place& place, report& out);
 result<void> measure_calls(const bench_place& place, report& out);
 result<void> measure_share(const bench_place& place, report& out);
+result<void> measure_recorder(const bench_place& place, report& out);
 
 }  // namespace campush::bench

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -110,6 +111,16 @@ void take_cores(core_side side) noexcept {
     CPU_SET(last, &chosen);
   }
   ::sched_setaffinity(0, sizeof chosen, &chosen);
+}
+
+uint32_t thread_count_of(pid_t pid) noexcept {
+  std::error_code gone;
+  uint32_t count = 0;
+  for (std::filesystem::directory_iterator task("/proc/" + std::to_string(pid) + "/task", gone), end; task != end;
+       task.increment(gone)) {
+    ++count;
+  }
+  return count;
 }
 
 result<memory_use> memory_of(pid_t pid) {

@@ -30,6 +30,8 @@ struct memory_use {
   uint64_t pss = 0, rss = 0, private_dirty = 0;
 };
 [[nodiscard]] result<memory_use> memory_of(pid_t pid);
+/// Threads of a process; 0 once it is gone.
+uint32_t thread_count_of(pid_t pid) noexcept;
 
 /// A program that this one started and ends.
 /// Shape: stdin and stdout are pipes when asked for, else /dev/null; stderr is shared. It dies with this process.
