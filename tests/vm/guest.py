@@ -260,10 +260,6 @@ class guest_case(harness.case):
         self.addCleanup(child.kill)
         return child
 
-    def url(self, sink, name):
-        """Of a server on the host's loopback, as the guest reaches it."""
-        return f"rtmp://{HOST}:{sink.port}/live/{name}"
-
 
 TOKEN = "guest"
 

@@ -4,14 +4,11 @@
 import signal
 
 import guest
-import harness
-import media
+import push_case
 import units
 
 NODE = "/dev/video0"
 CLIPS = (("h264", "H264", "gate_sub.h264"), ("h265", "HEVC", "yard_sub.h265"))
-# Slow enough for a guest on a busy machine to lose no picture.
-RATE = 15
 
 
 class camera_case(guest.guest_case):
@@ -19,7 +16,8 @@ class camera_case(guest.guest_case):
 
     def plug_in(self, clip_name, codec, *options, count=None):
         clip = units.write(self.shared / "clip", clip_name, count)
-        command = [guest.program("usb_camera"), "/run/share/clip", codec, 320, 180, RATE, *options]
+        command = [guest.program("usb_camera"), "/run/share/clip", codec, push_case.WIDTH, push_case.HEIGHT,
+                   push_case.RATE, *options]
         camera = self.start_in_guest("usb_camera", command)
         self.guest.until_there(NODE)
         return clip, camera
@@ -62,65 +60,41 @@ class usb_camera(camera_case):
         self.assertFalse(self.guest.succeeds(f"timeout 3 v4l2-ctl -d {NODE} --stream-mmap --stream-count=2 --stream-to=/dev/null"))
 
 
-class agent_on_a_usb_camera(camera_case):
-    needs = ("campush", "campush-sink")
-
-    def run_agent(self, sink, codec):
-        source = {"type": "v4l2", "device": NODE}
-        camera = harness.camera(source, self.url(sink, "usb"))
-        camera["streams"][0]["encoder"] = {"type": f"{codec.upper()}_CBR", "width": 320, "height": 180, "framerate": RATE}
-        return guest.agent(self, harness.config_of([camera]))
-
-    def until_pushed(self, sink, pictures):
-        """Until that many more pictures have come than now."""
-        base = self.pictures_at(sink)
-        harness.eventually(lambda: f"{pictures} pictures after {base}, now {self.pictures_at(sink)}",
-                           lambda: self.pictures_at(sink) >= base + pictures, 40)
-
-    def pictures_at(self, sink):
-        return sum(len(media.recording(path).pictures) for path in sink.records.glob("*.flv"))
-
-    def check_recording(self, path, clip):
-        """What came is the clip, played again and again, without a gap."""
-        sent = media.clip()
-        sent.syntax, sent.pictures = clip.syntax, clip.pictures * 3
-        media.check_equal(self, sent, media.recording(path), must_end=False)
+class agent_on_a_usb_camera(camera_case, push_case.push_case):
+    needs = push_case.push_case.needs
 
     def test_pushes_what_the_camera_encodes(self):
         for codec, _, clip_name in CLIPS:
             with self.subTest(codec):
-                sink = harness.sink(self, name=f"sink_{codec}")
                 clip, camera = self.plug_in(clip_name, codec, "loop")
-                agent = self.run_agent(sink, codec)
-                self.until_pushed(sink, 4 * RATE)
+                agent = self.run_agent(NODE, codec)
+                self.until_pushed(4 * push_case.RATE)
                 health = agent.stream()["health"]
                 self.assertEqual((health["lost_pictures"], health["damaged_buffers"], health["stalls"]), (0, 0, 0))
                 agent.stop()
-                self.check_recording(sink.until_closed()["recording"], clip)
+                self.check_plays(clip, self.recordings()[-1])
                 self.unplug(camera)
 
     def test_goes_on_when_the_camera_is_plugged_in_again(self):
-        sink = harness.sink(self)
-        clip, camera = self.plug_in("gate_sub.h264", "h264", "loop")
-        agent = self.run_agent(sink, "h264")
-        self.until_pushed(sink, RATE)
+        _, camera = self.plug_in("gate_sub.h264", "h264", "loop")
+        agent = self.run_agent(NODE)
+        self.until_pushed(push_case.RATE)
         for _ in range(2):
             self.unplug(camera)
             agent.until_stream(lambda stream: stream["state"] == "reopening")
             _, camera = self.plug_in("gate_sub.h264", "h264", "loop")
-            self.until_pushed(sink, 2 * RATE)
+            self.until_pushed(2 * push_case.RATE)
             agent.until_stream(lambda stream: stream["state"] == "running")
         agent.stop()
 
     def test_goes_on_when_the_camera_has_hung(self):
-        sink = harness.sink(self)
-        clip, camera = self.plug_in("gate_sub.h264", "h264", "loop")
-        agent = self.run_agent(sink, "h264")
-        self.until_pushed(sink, RATE)
+        _, camera = self.plug_in("gate_sub.h264", "h264", "loop")
+        agent = self.run_agent(NODE)
+        self.until_pushed(push_case.RATE)
         camera.send(signal.SIGSTOP)
         agent.until_stream(lambda stream: stream["health"]["stalls"] > 0)
         camera.send(signal.SIGCONT)
-        self.until_pushed(sink, 2 * RATE)
+        self.until_pushed(2 * push_case.RATE)
         agent.stop()
 
 

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""A camera that a user-space driver makes with v4l2loopback: its first buffer is an old one, and it never says that it is gone."""
+
+import signal
+
+import guest
+import push_case
+import units
+
+NODE = "/dev/video40"
+
+
+class agent_on_a_loopback_camera(push_case.push_case):
+    drivers = ("v4l2loopback devices=1 video_nr=40 exclusive_caps=1 card_label=loop max_buffers=8",)
+
+    def feed(self, clip_name, codec):
+        clip = units.write(self.shared / "clip", clip_name)
+        feeder = self.start_in_guest("feeder", [guest.program("loopback_feeder"), NODE, "/run/share/clip", codec, push_case.WIDTH,
+                                                push_case.HEIGHT, push_case.RATE, "loop"])
+        feeder.expect("feeding")
+        return clip, feeder
+
+    def test_pushes_what_is_fed_and_not_the_stale_first_buffer(self):
+        for codec, clip_name in (("h264", "gate_sub.h264"), ("h265", "yard_sub.h265")):
+            with self.subTest(codec):
+                clip, feeder = self.feed(clip_name, codec)
+                agent = self.run_agent(NODE, codec)
+                self.until_pushed(4 * push_case.RATE)
+                agent.child.expect("its first buffer was an old one")
+                agent.stop()
+                self.check_plays(clip, self.recordings()[-1])
+                feeder.kill()
+
+    def test_goes_on_when_the_feeder_was_dead_for_a_while(self):
+        _, feeder = self.feed("gate_sub.h264", "h264")
+        agent = self.run_agent(NODE)
+        self.until_pushed(push_case.RATE)
+        feeder.kill()
+        agent.until_stream(lambda stream: stream["health"]["stalls"] > 0)
+        self.feed("gate_sub.h264", "h264")
+        self.until_pushed(2 * push_case.RATE)
+        agent.stop()
+
+    def test_goes_on_when_the_feeder_hung_for_a_while(self):
+        _, feeder = self.feed("gate_sub.h264", "h264")
+        agent = self.run_agent(NODE)
+        self.until_pushed(push_case.RATE)
+        feeder.send(signal.SIGSTOP)
+        agent.until_stream(lambda stream: stream["health"]["stalls"] > 0)
+        feeder.send(signal.SIGCONT)
+        self.until_pushed(2 * push_case.RATE)
+        agent.stop()
+
+
+if __name__ == "__main__":
+    guest.main()

@@ -1,0 +1,57 @@
+"""What the cases about cameras share: an agent in the guest that pushes to a sink on the host, and what came there."""
+
+import guest
+import harness
+import media
+
+WIDTH, HEIGHT = 320, 180
+# Slow enough for a guest on a busy machine to lose no picture.
+RATE = 15
+
+
+class push_case(guest.guest_case):
+    needs = ("campush", "campush-sink")
+
+    def setUp(self):
+        super().setUp()
+        self.sink = harness.sink(self)
+
+    def run_agent(self, device, codec="h264", audio=None, **source):
+        """On one V4L2 camera, or on a microphone alone."""
+        source = {"type": "v4l2", "device": device, **source}
+        camera = harness.camera(source, f"rtmp://{guest.HOST}:{self.sink.port}/live/camera")
+        encoder = {"type": f"{codec.upper()}_CBR", "width": WIDTH, "height": HEIGHT, "framerate": RATE, "bitrate": 200, "gop": 2 * RATE}
+        camera["streams"][0]["encoder"] = encoder
+        camera["audio"] = audio or {"enabled": False}
+        return guest.agent(self, harness.config_of([camera]))
+
+    def recordings(self):
+        """Of every connection so far, in order."""
+        paths = sorted(self.sink.records.glob("*.flv"), key=lambda path: path.stat().st_mtime)
+        return [media.recording(path) for path in paths if path.stat().st_size > 13]
+
+    def pictures_at_sink(self):
+        return sum(len(each.pictures) for each in self.recordings())
+
+    def until_pushed(self, pictures, seconds=40):
+        """Until that many more pictures have come than now."""
+        base = self.pictures_at_sink()
+        harness.eventually(lambda: f"{pictures} pictures after {base}, now {self.pictures_at_sink()}",
+                           lambda: self.pictures_at_sink() >= base + pictures, seconds)
+
+    def check_plays(self, clip, received):
+        """What came is the clip played again and again, without a gap."""
+        sent = media.clip()
+        sent.syntax, sent.pictures = clip.syntax, clip.pictures * 4
+        media.check_equal(self, sent, received, must_end=False)
+
+    def check_groups(self, clip, received):
+        """What came is the clip from its start at every keyframe; returns the lengths of the groups."""
+        groups = []
+        for each in received.pictures:
+            if each.is_key:
+                groups.append([])
+            groups[-1].append(each.units)
+        for number, group in enumerate(groups):
+            self.assertEqual(media.prints(group, clip.syntax), media.prints(clip.pictures[:len(group)], clip.syntax), f"group {number}")
+        return [len(group) for group in groups]
