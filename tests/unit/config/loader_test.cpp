@@ -164,7 +164,8 @@ TEST(loader, loads_a_file_with_nothing_in_it) {
 
 TEST(loader, loads_what_a_device_ships_and_the_examples) {
   for (const char* name : {"system_config.json", "examples/one_file.json", "examples/two_cameras.json",
-                           "examples/fan_out.json", "examples/secure_cloud.json"}) {
+                           "examples/fan_out.json", "examples/secure_cloud.json", "examples/usb_camera.json",
+                           "examples/vendor_camera.json", "examples/link_test.json"}) {
     const auto config = load_system_config(std::string(CAMPUSH_ETC "/") + name);
     EXPECT_TRUE(config) << config.error().message;
   }
