@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "codec/codec_library.h"
+#include "device/camera_config.h"
+
+namespace campush {
+
+/// The encoder of a stream whose source has raw pictures, with what a destination may ask of it and what status says of it.
+/// Shape: open(), then for each picture prepare() and encode(), then close(). What was asked for (bitrate, codec) outlives close(): the next
+///   open() goes on with it.
+/// Errors: those of the codec library; the stage is closed then and may be opened again.
+/// Thread: capture-thread; control() and health() any-thread.
+class encoder_stage {
+ public:
+  encoder_stage(const encoder_config& config, const clock& time, codec_library& library);
+
+  /// For pictures of this shape, so many a second; what the configuration says of them goes before.
+  [[nodiscard]] result<void> open(const picture_shape& shape, double frame_rate);
+  void close() noexcept;
+  /// Does what was asked for. True: the codec is another one from here on, and description() with it.
+  [[nodiscard]] result<bool> prepare();
+  [[nodiscard]] result<void> encode(const raw_picture& picture, frame_sink& sink);
+  video_description description() const;
+  const char* name() const noexcept { return m_encoder ? m_encoder->name() : ""; }
+
+  stream_control& control() noexcept { return m_control; }
+  /// encoder and encode_permille; the other fields are for the source to fill in.
+  source_health health() const noexcept;
+
+ private:
+  class requests final : public stream_control {
+   public:
+    explicit requests(codec_library& library) : m_library(library) {}
+    control_outcome request_keyframe() noexcept override;
+    control_outcome set_bitrate(uint32_t kbps) noexcept override;
+    control_outcome set_codec(codec_id codec) noexcept override;
+    bool has_keyframe_on_demand() const noexcept override { return true; }
+
+    std::atomic<bool> is_keyframe_wanted{false};
+    std::atomic<uint32_t> kbps{0};  ///< 0: as configured
+    std::atomic<codec_id> codec{codec_id::none};
+
+   private:
+    codec_library& m_library;
+  };
+
+  video_encoder_options options_for(codec_id codec) const;
+  result<void> change_codec(codec_id codec);
+  void measure_load() noexcept;
+
+  // Constant after construction.
+  const encoder_config m_config;
+  const clock& m_time;
+  codec_library& m_library;
+
+  requests m_control;
+  std::atomic<const char*> m_name{""};
+  std::atomic<uint32_t> m_permille{0};
+
+  // Touched only by the capture-thread.
+  std::unique_ptr<video_encoder> m_encoder;
+  picture_shape m_shape;
+  double m_frame_rate = 0;
+  codec_id m_codec = codec_id::none, m_refused_codec = codec_id::none;
+  uint32_t m_kbps = 0;
+  time_point m_window_start{};
+  duration m_cpu_before{};
+};
+
+}  // namespace campush
