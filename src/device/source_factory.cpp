@@ -1,6 +1,8 @@
 #include "device/camera_manager.h"
 #include "device/file_source.h"
+#include "device/raw/raw_source.h"
 #include "device/test/test_source.h"
+#include "device/v4l2/v4l2_factory.h"
 
 namespace campush {
 
@@ -31,8 +33,12 @@ constexpr source_entry sources[] = {
 }  // namespace
 
 source_factory default_source_factory() {
-  return [](const camera_config& camera, const stream_config& config,
-            const clock& time) -> result<std::unique_ptr<media_source>> {
+  // The streams of one camera find each other there.
+  auto cameras = std::make_shared<raw_camera_hub>();
+  return [cameras](const camera_config& camera, const stream_config& config,
+                   const clock& time) -> result<std::unique_ptr<media_source>> {
+    if (config.source.type == source_type::v4l2)
+      return make_v4l2_source(camera, config, time, cameras, make_raw_source);
     for (const source_entry& entry : sources) {
       if (entry.type == config.source.type) return entry.make(camera, config, time);
     }

@@ -17,6 +17,7 @@ constexpr duration patience_without_rate = seconds(2);
 constexpr duration patience_at_start = seconds(5);
 constexpr duration patience_after_restart = seconds(3);
 constexpr duration between_recoveries = seconds(10);
+constexpr short hang_up = POLLHUP | POLLNVAL;
 /// A period measured over a pause is none.
 constexpr duration longest_period = seconds(10);
 /// Beyond this a jump of the sequence number is a new count, not a loss.
@@ -26,9 +27,10 @@ void add(std::atomic<uint64_t>& counter, uint64_t count) noexcept {
   counter.fetch_add(count, std::memory_order_relaxed);
 }
 
-/// Errors of one buffer or one moment, which a restart of the stream may end. EPROTO and EOVERFLOW are those of a disturbed USB bus.
+/// Errors of one buffer or one moment, which a restart of the stream may end. EPROTO and EOVERFLOW are those of a disturbed USB bus;
+/// EINVAL comes where a driver has ended the stream by itself, as newer ones do before they let go of a device.
 bool may_pass(int errno_value) noexcept {
-  constexpr int passing[] = {EIO, EPIPE, EPROTO, EOVERFLOW, EBADMSG};
+  constexpr int passing[] = {EIO, EPIPE, EPROTO, EOVERFLOW, EBADMSG, EINVAL};
   return std::find(std::begin(passing), std::end(passing), errno_value) != std::end(passing);
 }
 
@@ -144,14 +146,16 @@ result<void> v4l2_device::reject(const captured_buffer& buffer) {
   return give_back(buffer);
 }
 
-result<void> v4l2_device::look_for_trouble(time_point now) {
+short v4l2_device::poll_events() const noexcept {
   pollfd watched{m_node.descriptor(), POLLIN, 0};
-  const int ready = m_node.calls().poll(&watched, 1, 0);
-  if (ready > 0 && (watched.revents & (POLLHUP | POLLNVAL)) != 0) {
-    return tl::unexpected<error>(m_node.error_of(ENODEV, "poll"));
-  }
+  return m_node.calls().poll(&watched, 1, 0) > 0 ? watched.revents : short{0};
+}
+
+result<void> v4l2_device::look_for_trouble(time_point now) {
+  const short events = poll_events();
+  if ((events & hang_up) != 0) return tl::unexpected<error>(m_node.error_of(ENODEV, "poll"));
   // A queue without buffers is in error by definition; the pictures that are leased will come back.
-  const bool has_error = ready > 0 && (watched.revents & POLLERR) != 0 && m_queue.queued() > 0;
+  const bool has_error = (events & POLLERR) != 0 && m_queue.queued() > 0;
   if (has_error) return recover(now, m_node.error_of(EIO, "poll"));
   if (now < m_silent_until) return {};
   const duration without_first = m_has_recovered ? patience_after_restart : patience_at_start;
@@ -162,6 +166,7 @@ result<void> v4l2_device::look_for_trouble(time_point now) {
 
 result<void> v4l2_device::recover(time_point now, const error& why) {
   add(m_counters.stalls, 1);
+  if ((poll_events() & hang_up) != 0) return tl::unexpected<error>(m_node.error_of(ENODEV, "poll"));
   const bool is_again = m_has_recovered && now - m_recovered_at < between_recoveries;
   if (is_again || m_queue.uses_read()) return tl::unexpected<error>(why);
   m_has_recovered = true;

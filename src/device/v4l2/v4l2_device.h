@@ -18,7 +18,7 @@ struct device_counters {
 /// Shape: open(), configure(), start(), then take() whenever the descriptor is readable or next_check() has come, each buffer given back
 ///   by give_back(). close() at any time.
 /// Recovery: no good buffer for 5 picture periods (of the declared or the measured rate, whichever is longer; at least 500 ms, 2 s where
-///   neither is known; 5 s after a start, 3 s after a restart), an error condition (EIO, POLLERR) or an ended stream (EPIPE) is a stall: the stream is switched off
+///   neither is known; 5 s after a start, 3 s after a restart), an error condition (EIO, POLLERR) or an ended stream (EPIPE, EINVAL) is a stall: the stream is switched off
 ///   and on. If that happens again within 10 s, or the device is gone (ENODEV, POLLHUP), take() fails.
 /// Errors: in the driver's stead, naming the device (v4l2_node::error_of); not_found for a device that is gone, timed_out for one that stays
 ///   silent. The device has to be closed then.
@@ -55,6 +55,7 @@ class v4l2_device {
 
  private:
   result<bool> accept(time_point now, taken_buffer& out);
+  short poll_events() const noexcept;
   result<void> look_for_trouble(time_point now);
   result<void> recover(time_point now, const error& why);
   void watch_sequence(taken_buffer& out) noexcept;

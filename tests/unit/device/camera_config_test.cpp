@@ -65,7 +65,7 @@ TEST(default_source_factory, makes_files_and_says_what_is_not_in_this_build) {
   const source_factory sources = default_source_factory();
   stream_config config;
   EXPECT_TRUE(sources(camera_config{}, config, time));
-  for (const source_type type : {source_type::v4l2, source_type::test, source_type::vendor, source_type::publish}) {
+  for (const source_type type : {source_type::vendor, source_type::publish}) {
     config.source.type = type;
     const auto made = sources(camera_config{}, config, time);
     ASSERT_FALSE(made) << source_type_name(type);

@@ -326,7 +326,7 @@ INSTANTIATE_TEST_SUITE_P(errnos, v4l2_source_dequeue,
                                            dequeue_case{"epipe", EPIPE, true, error_code::io_failed},
                                            dequeue_case{"eproto", EPROTO, true, error_code::io_failed},
                                            dequeue_case{"enodev", ENODEV, false, error_code::not_found},
-                                           dequeue_case{"einval", EINVAL, false, error_code::unsupported},
+                                           dequeue_case{"einval", EINVAL, true, error_code::unsupported},
                                            dequeue_case{"enomem", ENOMEM, false, error_code::limit_reached}),
                          [](const auto& param) { return std::string(param.param.name); });
 
