@@ -227,8 +227,13 @@ class guest_program:
 
     def expect(self, pattern, seconds=20):
         """Waits for a match in the output."""
-        return harness.eventually(lambda: f"{pattern!r} in {self.name}.log:\n{self.log()[-3000:]}",
-                                  lambda: re.search(pattern, self.log()), seconds)
+        def found():
+            has_ended = not self.is_running()
+            match = re.search(pattern, self.log())
+            assert match or not has_ended, f"{self.name} ended with status {self.status()}:\n{self.log()[-3000:]}"
+            return match
+
+        return harness.eventually(lambda: f"{pattern!r} in {self.name}.log:\n{self.log()[-3000:]}", found, seconds)
 
 
 class guest_case(harness.case):
@@ -261,7 +266,7 @@ class guest_case(harness.case):
         return child
 
 
-TOKEN = "guest"
+TOKEN = "of-the-guest"
 
 
 class agent(harness.agent):
@@ -286,8 +291,8 @@ class agent(harness.agent):
         return super().ask(path, method, token)
 
     def stream(self):
-        """Status of the first camera's first stream."""
-        return self.cameras()[0]["streams"][0]
+        """Status of the first stream of a camera."""
+        return self.cameras()[0]
 
     def until_stream(self, wanted, seconds=20):
         """Waits until the first stream's status is as wanted."""

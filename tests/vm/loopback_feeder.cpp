@@ -1,5 +1,6 @@
-// loopback_feeder DEVICE FILE h264|h265 WIDTH HEIGHT RATE [loop]: writes the pictures of FILE (access_unit_file.h) into a v4l2loopback
-// device at RATE, once or for ever: a camera as a user-space driver makes one. Says "feeding" and "fed" on its standard output.
+// loopback_feeder DEVICE FILE h264|h265 WIDTH HEIGHT RATE [SECONDS]: writes the pictures of FILE (access_unit_file.h) into a v4l2loopback
+// device at RATE, again and again: a camera as a user-space driver makes one. The first is due at SECONDS of the monotonic clock, or
+// at once. Says "feeding" on its standard output.
 
 #include <fcntl.h>
 #include <linux/videodev2.h>
@@ -43,8 +44,13 @@ int run(int count, char** arguments) {
   std::puts("feeding");
   std::fflush(stdout);
   const auto interval = std::chrono::microseconds(1'000'000 / number(6));
-  auto due = std::chrono::steady_clock::now();
-  do {
+  using clock = std::chrono::steady_clock;
+  clock::time_point due = clock::now();
+  if (count > 7) {
+    due = clock::time_point(
+        std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(std::atof(arguments[7]))));
+  }
+  for (;;) {
     for (const bytes& unit : units) {
       std::this_thread::sleep_until(due);
       due += interval;
@@ -53,9 +59,7 @@ int run(int count, char** arguments) {
         return 1;
       }
     }
-  } while (count > 7);
-  std::puts("fed");
-  return 0;
+  }
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ class agent_on_a_loopback_camera(push_case.push_case):
     def feed(self, clip_name, codec):
         clip = units.write(self.shared / "clip", clip_name)
         feeder = self.start_in_guest("feeder", [guest.program("loopback_feeder"), NODE, "/run/share/clip", codec, push_case.WIDTH,
-                                                push_case.HEIGHT, push_case.RATE, "loop"])
+                                                push_case.HEIGHT, push_case.RATE])
         feeder.expect("feeding")
         return clip, feeder
 
