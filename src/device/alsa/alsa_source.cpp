@@ -54,12 +54,18 @@ void count(std::atomic<uint64_t>& counter) noexcept {
 }  // namespace
 
 alsa_source::alsa_source(const audio_config& config, const clock& time, codec_library& codecs,
-                         std::unique_ptr<sound_device> device)
-    : m_config(config), m_time(time), m_codecs(codecs), m_device(std::move(device)) {}
+                         std::unique_ptr<sound_device> device, std::string node_folder)
+    : m_config(config), m_time(time), m_codecs(codecs), m_device(std::move(device)), m_nodes(std::move(node_folder)) {}
 
 result<stream_description> alsa_source::open() {
+  // What changed before this try is not news after it.
+  m_nodes.forget();
   auto description = open_device();
-  if (!description) close();
+  if (description) {
+    m_nodes.stop();
+  } else {
+    fail_closed();
+  }
   return description;
 }
 
@@ -98,6 +104,11 @@ void alsa_source::close() noexcept {
   m_clock.reset();
 }
 
+void alsa_source::fail_closed() noexcept {
+  close();
+  m_nodes.start();
+}
+
 time_point alsa_source::next_due() const noexcept {
   return m_due;
 }
@@ -116,14 +127,14 @@ result<step_outcome> alsa_source::step(time_point now, frame_sink& sink) {
       has_more = tl::unexpected<error>(look.error());
     }
     if (!has_more) {
-      close();
+      fail_closed();
       return tl::unexpected<error>(std::move(has_more.error()));
     }
     if (!*has_more) break;
     outcome = step_outcome::delivered;
   }
   if (auto checked = check_stall(now); !checked) {
-    close();
+    fail_closed();
     return tl::unexpected<error>(std::move(checked.error()));
   }
   return outcome;

@@ -7,6 +7,7 @@
 #include "device/alsa/sample_clock.h"
 #include "device/alsa/sound_device.h"
 #include "device/camera_config.h"
+#include "device/sound/node_watch.h"
 #include "media/media_source.h"
 
 namespace campush {
@@ -18,14 +19,16 @@ namespace campush {
 /// Thread: as media_source. Allocates in open() alone, apart from what the encoder does.
 class alsa_source final : public media_source {
  public:
+  /// `node_folder`: where the nodes of sound cards are.
   alsa_source(const audio_config& config, const clock& time, codec_library& codecs,
-              std::unique_ptr<sound_device> device);
+              std::unique_ptr<sound_device> device, std::string node_folder = "/dev/snd");
 
   result<stream_description> open() override;
   void close() noexcept override;
   time_point next_due() const noexcept override;
   result<step_outcome> step(time_point now, frame_sink& sink) override;
   int poll_descriptor() const noexcept override { return m_is_paused ? -1 : m_device->poll_descriptor(); }
+  int return_descriptor() const noexcept override { return m_nodes.descriptor(); }
   stream_control& control() noexcept override { return m_control; }
   source_health health() const noexcept override;
 
@@ -38,12 +41,14 @@ class alsa_source final : public media_source {
   result<void> start_again(time_point now);
   result<void> check_stall(time_point now);
   void observe(const sound_look& look) noexcept;
+  void fail_closed() noexcept;
 
   const audio_config m_config;
   const clock& m_time;
   codec_library& m_codecs;
   const std::unique_ptr<sound_device> m_device;
   no_stream_control m_control;
+  node_watch m_nodes;  ///< while the device is missing
 
   sound_shape m_shape;
   std::unique_ptr<audio_encoder> m_encoder;

@@ -8,7 +8,7 @@
 #include "device/alsa/alsa_source.h"
 #include "device/wake_signal.h"
 #include "fake_card.h"
-#include "fakes/fake_codec_library.h"
+#include "fakes/sound_only_library.h"
 
 namespace campush {
 namespace {

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fakes/fake_codec_library.h"
 #include "fakes/fake_sound_device.h"
+#include "fakes/sound_only_library.h"
 
 namespace campush {
 namespace {
@@ -49,7 +49,7 @@ class alsa_source_steps : public ::testing::Test {
 
   fake_clock time;
   test::sound_card_script card;
-  test::fake_codec_library codecs;
+  test::sound_only_library codecs;
   audio_config config;
   std::unique_ptr<alsa_source> source;
   stream_description description;

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "device/sound/sound_pump.h"
+#include "device/sound_feed.h"
+
+namespace campush {
+
+/// The microphones of one process: streams that ask for the same sound share one. A microphone lives as long as a feed of it does.
+/// Thread: any-thread.
+class microphone_hub {
+ public:
+  explicit microphone_hub(const clock& time) : m_time(time) {}
+  microphone_hub(const microphone_hub&) = delete;
+  microphone_hub& operator=(const microphone_hub&) = delete;
+
+  /// `origin`: what besides the config says which device it is (a plug-in's path). `number` and `maker` are of the first to ask.
+  [[nodiscard]] std::shared_ptr<microphone> find(uint32_t number, const audio_config& config, const std::string& origin,
+                                                 const sound_maker& maker);
+
+ private:
+  struct entry {
+    audio_config config;
+    std::string origin;
+    std::weak_ptr<microphone> living;
+  };
+
+  const clock& m_time;
+  std::mutex m_mutex;
+  std::vector<entry> m_entries;
+};
+
+}  // namespace campush
