@@ -3,8 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <system_error>
 
 namespace campush {
@@ -45,14 +43,7 @@ constexpr int fault_pause_ms = 10;
 constexpr uint32_t most_failures_in_a_row = 10;
 /// A jump of the plug-in's count beyond this is a new count, not a loss.
 constexpr uint32_t longest_gap = 1000;
-constexpr uint32_t longest_side = 16384;
-constexpr uint32_t highest_sample_rate = 192000, most_audio_channels = 8;
-constexpr size_t least_format_size = offsetof(campush_hal_format, codec) + sizeof(campush_hal_format::codec);
 constexpr size_t longest_last_error = 200;
-
-std::string number(uint64_t value) {
-  return std::to_string(value);
-}
 
 }  // namespace
 
@@ -194,58 +185,20 @@ result<void> hal_worker::open_channel() {
   if (format.is_overrun()) {
     return fail(error_code::malformed, m_request.name() + ": open wrote past the end of the format it was given");
   }
-  return check_format(format.value);
+  return take_format(format.value);
 }
 
-result<void> hal_worker::check_format(const campush_hal_format& format) {
-  const std::string name = m_request.name();
-  if (format.size < least_format_size || format.size > sizeof format) {
-    return fail(error_code::malformed, name + ": open left a size of " + number(format.size) +
-                                           " in the format, allowed are " + number(least_format_size) + " to " +
-                                           number(sizeof format));
-  }
-  const plugin_channel_report& channel = *m_library->find(m_request.kind, m_request.channel);
-  for (const codec_id codec : channel.codecs) m_opened.codecs |= hal_of_codec(codec);
-  const auto codec = codec_of_hal(format.codec);
-  if (!codec || (format.codec & m_opened.codecs) == 0) {
-    return fail(error_code::malformed, name + ": open says codec " + number(format.codec) +
-                                           ", the channel was described with " + number(m_opened.codecs));
-  }
-  if (format.width > longest_side || format.height > longest_side) {
-    return fail(error_code::malformed, name + ": open says " + number(format.width) + "x" + number(format.height) +
-                                           ", at most 16384 samples a side are allowed");
-  }
-  const bool is_sound = m_request.kind == track_kind::audio;
-  const bool is_rate_sane = format.sample_rate > 0 && format.sample_rate <= highest_sample_rate;
-  const bool are_channels_sane = format.audio_channels > 0 && format.audio_channels <= most_audio_channels;
-  if (is_sound && (!is_rate_sane || !are_channels_sane)) {
-    return fail(error_code::malformed, name + ": open says " + number(format.sample_rate) + " Hz, " +
-                                           number(format.audio_channels) +
-                                           " channels; allowed are 1 to 192000, 1 to 8");
-  }
-  if (format.config_bytes > sizeof format.config) {
-    return fail(error_code::malformed, name + ": open says " + number(format.config_bytes) +
-                                           " bytes of configuration, at most 64 are allowed");
-  }
-  m_opened.codec = *codec;
-  m_opened.width = format.width;
-  m_opened.height = format.height;
-  m_opened.bitrate_kbps = format.bitrate_kbps;
-  m_opened.frame_rate = format.frame_rate / 1000.0;
-  m_opened.sample_rate = format.sample_rate;
-  m_opened.audio_channels = format.audio_channels;
-  m_opened.config.assign(format.config, format.config + format.config_bytes);
-  m_opened.min_bitrate_kbps = channel.min_bitrate_kbps;
-  m_opened.max_bitrate_kbps = channel.max_bitrate_kbps;
+result<void> hal_worker::take_format(const campush_hal_format& format) {
+  auto opened = check_format(format, *m_library->find(m_request.kind, m_request.channel));
+  if (!opened) return tl::unexpected<error>(wrap(std::move(opened.error()), m_request.name()));
+  m_opened = std::move(*opened);
   const double pace = m_opened.frame_rate > 0 ? 1000 / m_opened.frame_rate / 4 : 5;
   m_pace_ms = static_cast<int>(std::clamp(pace, 1.0, 10.0));
   const campush_hal_table& table = m_library->table();
-  m_opened.has_keyframe_request = !is_sound && table.request_keyframe != nullptr;
-  m_opened.has_set_bitrate = !is_sound && table.set_bitrate != nullptr;
-  m_opened.has_set_codec = !is_sound && table.set_codec != nullptr;
-  m_can_keyframe.store(m_opened.has_keyframe_request);
-  m_can_bitrate.store(m_opened.has_set_bitrate);
-  m_can_codec.store(m_opened.has_set_codec);
+  const bool is_video = m_request.kind == track_kind::video;
+  m_can_keyframe.store(is_video && table.request_keyframe != nullptr);
+  m_can_bitrate.store(is_video && table.set_bitrate != nullptr);
+  m_can_codec.store(is_video && table.set_codec != nullptr);
   m_offered_codecs.store(m_opened.codecs);
   return {};
 }

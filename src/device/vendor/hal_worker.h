@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "device/vendor/event_flag.h"
+#include "device/vendor/hal_format.h"
 #include "device/vendor/hal_library.h"
 #include "device/vendor/hal_unit.h"
 
@@ -25,18 +26,6 @@ struct hal_counters {
   std::atomic<uint64_t> lost_units{0};    ///< gaps in the plug-in's own count
   std::atomic<uint64_t> bad_units{0};     ///< refused by check_unit()
   std::atomic<uint64_t> failed_calls{0};  ///< of controls and release
-};
-
-/// What open() of the plug-in said, checked.
-struct hal_opened {
-  codec_id codec = codec_id::none;
-  uint32_t codecs = 0;  ///< of the interface: what may come out of this channel
-  uint32_t width = 0, height = 0, bitrate_kbps = 0;
-  uint32_t min_bitrate_kbps = 0, max_bitrate_kbps = 0;
-  double frame_rate = 0;
-  uint32_t sample_rate = 0, audio_channels = 0;
-  std::vector<uint8_t> config;
-  bool has_keyframe_request = false, has_set_bitrate = false, has_set_codec = false;
 };
 
 /// Every call into the plug-in, and what it may take before the channel is given up.
@@ -124,7 +113,7 @@ class hal_worker : public std::enable_shared_from_this<hal_worker> {
   void run() noexcept;
   result<void> work();
   result<void> open_channel();
-  result<void> check_format(const campush_hal_format& format);
+  result<void> take_format(const campush_hal_format& format);
   result<void> start_channel();
   result<void> restart_channel();
   result<void> deliver_units();
