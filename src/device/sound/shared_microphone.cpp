@@ -30,7 +30,7 @@ class shared_microphone::sound_end final : public media_source {
   sound_end& operator=(const sound_end&) = delete;
 
   result<stream_description> open() override {
-    close();
+    leave();
     auto listener = std::make_shared<sound_listener>();
     if (auto added = m_owner->add(listener); !added) return tl::unexpected<error>(std::move(added.error()));
     m_listener = std::move(listener);
@@ -44,8 +44,7 @@ class shared_microphone::sound_end final : public media_source {
     return out;
   }
   void close() noexcept override {
-    if (m_listener) m_owner->remove(m_listener);
-    m_listener.reset();
+    leave();
     m_is_interrupted.store(false);
   }
   time_point next_due() const noexcept override { return m_due; }
@@ -70,6 +69,10 @@ class shared_microphone::sound_end final : public media_source {
   }
 
  private:
+  void leave() noexcept {
+    if (m_listener) m_owner->remove(m_listener);
+    m_listener.reset();
+  }
   void tell(frame_sink& sink) {
     auto described = m_owner->description();
     const bool is_same =
