@@ -96,11 +96,14 @@ void hal_channel::close() noexcept {
     m_shared_worker.reset();
   }
   m_is_blocked = false;
+  m_interrupted_at_us.store(0);
   m_is_interrupted.store(false);
 }
 
 void hal_channel::interrupt() noexcept {
-  m_interrupted_at_us.store(m_time.now().time_since_epoch().count());
+  // Whoever stops many cameras says so to all of them first and to each of them again: the time runs from the first.
+  int64_t never = 0;
+  m_interrupted_at_us.compare_exchange_strong(never, m_time.now().time_since_epoch().count());
   m_is_interrupted.store(true);
   if (const auto worker = this->worker()) {
     worker->request_stop();
