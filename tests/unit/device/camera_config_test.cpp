@@ -57,20 +57,30 @@ TEST(camera_config, differs_when_any_field_differs) {
   }
 }
 
-TEST(default_source_factory, makes_files_and_says_what_is_not_in_this_build) {
+TEST(default_source_factory, makes_what_is_here_and_says_what_is_not) {
   class : public clock {
     time_point now() const noexcept override { return {}; }
     std::chrono::system_clock::time_point wall_now() const noexcept override { return {}; }
   } time;
   const source_factory sources = default_source_factory();
   stream_config config;
-  EXPECT_TRUE(sources(camera_config{}, config, time));
-  for (const source_type type : {source_type::vendor, source_type::publish}) {
+  for (const source_type type : {source_type::file, source_type::v4l2, source_type::test, source_type::vendor}) {
     config.source.type = type;
+    config.source.library = type == source_type::vendor ? "encoder.so" : "";
+    EXPECT_TRUE(sources(camera_config{}, config, time)) << source_type_name(type);
+  }
+  const struct {
+    source_type type;
+    const char* message;
+  } refused[] = {{source_type::publish, "source type publish is not in this build"},
+                 {source_type::vendor, "source type vendor needs the key \"library\""}};
+  config.source.library.clear();
+  for (const auto& each : refused) {
+    config.source.type = each.type;
     const auto made = sources(camera_config{}, config, time);
-    ASSERT_FALSE(made) << source_type_name(type);
+    ASSERT_FALSE(made) << source_type_name(each.type);
     EXPECT_EQ(made.error().code, error_code::unsupported);
-    EXPECT_EQ(made.error().message, std::string("source type ") + source_type_name(type) + " is not in this build");
+    EXPECT_EQ(made.error().message, each.message);
   }
 }
 
