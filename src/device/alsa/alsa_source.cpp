@@ -54,17 +54,16 @@ void count(std::atomic<uint64_t>& counter) noexcept {
 }  // namespace
 
 alsa_source::alsa_source(const audio_config& config, const clock& time, codec_library& codecs,
-                         std::unique_ptr<sound_device> device, std::string node_folder)
-    : m_config(config), m_time(time), m_codecs(codecs), m_device(std::move(device)), m_nodes(std::move(node_folder)) {}
+                         std::unique_ptr<sound_device> device, std::string nodes)
+    : m_config(config), m_time(time), m_codecs(codecs), m_device(std::move(device)), m_nodes(std::move(nodes)) {}
 
 result<stream_description> alsa_source::open() {
-  // What changed before this try is not news after it.
-  m_nodes.forget();
+  m_nodes.arm();
   auto description = open_device();
   if (description) {
-    m_nodes.stop();
+    m_nodes.disarm();
   } else {
-    fail_closed();
+    close();
   }
   return description;
 }
@@ -106,7 +105,7 @@ void alsa_source::close() noexcept {
 
 void alsa_source::fail_closed() noexcept {
   close();
-  m_nodes.start();
+  m_nodes.arm();
 }
 
 time_point alsa_source::next_due() const noexcept {

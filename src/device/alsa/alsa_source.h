@@ -7,7 +7,7 @@
 #include "device/alsa/sample_clock.h"
 #include "device/alsa/sound_device.h"
 #include "device/camera_config.h"
-#include "device/sound/node_watch.h"
+#include "device/v4l2/node_watch.h"
 #include "media/media_source.h"
 
 namespace campush {
@@ -19,9 +19,9 @@ namespace campush {
 /// Thread: as media_source. Allocates in open() alone, apart from what the encoder does.
 class alsa_source final : public media_source {
  public:
-  /// `node_folder`: where the nodes of sound cards are.
+  /// `nodes`: any path in the folder where sound cards appear.
   alsa_source(const audio_config& config, const clock& time, codec_library& codecs,
-              std::unique_ptr<sound_device> device, std::string node_folder = "/dev/snd");
+              std::unique_ptr<sound_device> device, std::string nodes = "/dev/snd/card");
 
   result<stream_description> open() override;
   void close() noexcept override;

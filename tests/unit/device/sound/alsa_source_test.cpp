@@ -2,6 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "fakes/fake_sound_device.h"
 #include "fakes/sound_only_library.h"
@@ -293,6 +298,29 @@ TEST_F(alsa_source_steps, says_what_the_drift_is) {
   open();
   ASSERT_FALSE(run(seconds(60)));
   EXPECT_NEAR(source->health().drift_ppm, 0, 2);
+}
+
+TEST_F(alsa_source_steps, tells_when_a_node_of_a_sound_card_appears) {
+  std::string folder = ::testing::TempDir() + "alsa_source_XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  card.open_failure = error{error_code::not_found, "No such device"};
+  source = std::make_unique<alsa_source>(config, time, codecs, std::make_unique<test::fake_sound_device>(card, time),
+                                         folder + "/card");
+  EXPECT_EQ(source->return_descriptor(), -1);
+  ASSERT_FALSE(source->open());
+  pollfd watched{source->return_descriptor(), POLLIN, 0};
+  ASSERT_GE(watched.fd, 0);
+  EXPECT_EQ(::poll(&watched, 1, 0), 0);
+  std::ofstream(folder + "/pcmC0D0c") << "x";
+  EXPECT_EQ(::poll(&watched, 1, 0), 1);
+  card.open_failure.reset();
+  open();
+  EXPECT_EQ(source->return_descriptor(), -1);
+  card.state = device_state::gone;
+  EXPECT_TRUE(run(milliseconds(20)));
+  EXPECT_GE(source->return_descriptor(), 0);
+  ::unlink((folder + "/pcmC0D0c").c_str());
+  ::rmdir(folder.c_str());
 }
 
 }  // namespace
