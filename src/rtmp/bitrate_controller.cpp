@@ -10,8 +10,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr duration least_window = seconds(1);
-/// TCP itself pauses for up to two round trips.
-constexpr int least_round_trips = 3;
 constexpr duration longest_window = seconds(10);
 constexpr duration congested_delay = milliseconds(250), clean_delay = milliseconds(125);
 /// Delivery under what the encoder makes for so long; a rise of the round trip alone ends sooner.
@@ -19,8 +17,6 @@ constexpr duration short_for = seconds(3);
 constexpr uint64_t short_percent = 90;
 /// What waits shrinks when so much more was delivered than came in.
 constexpr uint64_t draining_percent = 105;
-/// Or when it is this much under its peak, and nothing was dropped: what is acknowledged tells only a round trip later.
-constexpr int falling_percent = 90;
 constexpr uint64_t lowered_percent = 85;
 
 constexpr duration raise_every = seconds(5);
@@ -87,9 +83,7 @@ void bitrate_controller::sample(time_point now, const bitrate_sample& seen) noex
   judge_obedience(now);
   follow_round_trip(now, seen.rtt);
   if (seen.is_starting) m_judged_from = m_clean_since = std::max(now, m_judged_from);
-  const duration shortest = std::min(m_shortest, m_shortest_before);
-  const duration window =
-      std::clamp<duration>(std::max(2 * seen.rtt, least_round_trips * shortest), least_window, longest_window);
+  const duration window = std::clamp<duration>(2 * seen.rtt, least_window, longest_window);
   view last;
   if (!look(now, window, last)) return;
   switch (judge(now, last, window)) {
@@ -121,10 +115,8 @@ bool bitrate_controller::look(time_point now, duration window, view& out) const 
     const point& each = m_points[(m_next + history - back) % history];
     if (each.at < first->at) break;
     out.smallest_delay = std::min(out.smallest_delay, each.seen.queue_delay);
-    out.largest_delay = std::max(out.largest_delay, each.seen.queue_delay);
     out.smallest_way = std::min(out.smallest_way, each.seen.queue_delay + excess(each.seen.rtt));
   }
-  out.last_delay = last.seen.queue_delay;
   out.accepted = minus(last.seen.accepted_bytes, first->seen.accepted_bytes);
   out.acknowledged = minus(last.seen.acknowledged_bytes, first->seen.acknowledged_bytes);
   out.video = minus(last.seen.offered_video_bytes, first->seen.offered_video_bytes);
@@ -143,13 +135,13 @@ bitrate_controller::verdict bitrate_controller::judge(time_point now, const view
   if (!is_short) m_short_since = time_point{};
   if (is_short && m_short_since == time_point{}) m_short_since = now;
   // While the queue is empty and waits for a keyframe nothing is delivered, and nothing is learned.
-  const bool is_dropping = seen.has_drops && before(now)->seen.queue_delay > clean_delay;
+  const bitrate_sample& newest = before(now)->seen;
+  const bool is_dropping = seen.has_drops && !newest.is_pausing && newest.queue_delay > clean_delay;
   const duration patience = is_dropping ? window : std::max(short_for, 2 * window);
   if (is_short && now - m_short_since >= patience) return verdict::congested;
   if (seen.smallest_delay > congested_delay) {
     const bool is_draining = seen.acknowledged * 100 > seen.accepted * draining_percent;
-    const bool is_falling = !seen.has_drops && seen.last_delay * 100 <= seen.largest_delay * falling_percent;
-    return is_draining || is_falling ? verdict::neutral : verdict::congested;
+    return is_draining || newest.is_pausing ? verdict::neutral : verdict::congested;
   }
   return seen.smallest_way <= clean_delay ? verdict::clean : verdict::neutral;
 }

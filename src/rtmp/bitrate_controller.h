@@ -13,6 +13,7 @@ uint32_t usual_floor_kbps(uint32_t ceiling_kbps) noexcept;
 struct bitrate_sample {
   duration queue_delay{};  ///< send_queue::queue_delay(): bytes in flight do not count
   duration rtt{};
+  bool is_pausing = false;                                    ///< session_sampler::pause(): TCP held back, not the link
   bool is_starting = false;                                   ///< send_queue::is_starting()
   uint64_t accepted_bytes = 0;                                ///< of the connection: what left the queue or waits in it
   uint64_t acknowledged_bytes = 0;                            ///< of the connection, by the peer's TCP
@@ -30,7 +31,7 @@ struct bitrate_bounds {
 /// Follows the network with the encoder's bitrate, beside the drops of the queue: what one session wants. Pure policy on the
 /// clock it is given.
 /// Shape: begin() with each connection, sample() every 200 ms while it publishes; target_kbps() is the session's vote.
-///   Congested: the smallest queue delay over max(1 s, 2 × rtt, 3 × the shortest) is above 250 ms and what waits does not shrink, or for 3 s less was
+///   Congested: the smallest queue delay over max(1 s, 2 × rtt) is above 250 ms and what waits does not shrink, or for 3 s less was
 ///   acknowledged than the encoder made (a buffer on the way fills), or for one window if the queue dropped pictures, too.
 ///   Then 85 % of what was delivered, less where that does not help, never under the floor. Clean: at most half of that delay, what
 ///   the round trip is over its shortest counted too. After every 5 s of clean 8 % of the ceiling are added. A raise that is followed by
@@ -67,9 +68,7 @@ class bitrate_controller {
   /// What happened in the window that ends now.
   struct view {
     duration smallest_delay{};  ///< of our queue
-    duration largest_delay{};
-    duration last_delay{};
-    duration smallest_way{};  ///< of our queue and of the buffers on the way
+    duration smallest_way{};    ///< of our queue and of the buffers on the way
     uint64_t accepted = 0, acknowledged = 0, video = 0, audio = 0, unsendable = 0;  ///< bytes
     duration span{};
     bool has_drops = false;

@@ -12,8 +12,8 @@ constexpr size_t first_slots = 64;
 constexpr duration longest_kernel_delay = std::chrono::seconds(10);
 /// The share of the grace (two of its ten round trips) in which an empty queue tells nothing: TCP has hardly begun.
 constexpr int settling_share = 5;
-/// BBR stops for two round trips to measure the shortest one, and what one lost packet holds back comes after one or two.
-constexpr int warning_round_trips = 3, high_round_trips = 4, flush_round_trips = 5;
+/// Less than what TCP hears of in so long is no sign of congestion. Halves of a round trip.
+constexpr int warning_half_trips = 3, high_half_trips = 5, flush_half_trips = 10;
 /// Slow start takes seven or eight round trips to carry 4 Mbit/s and what has piled up.
 constexpr int start_round_trips = 10;
 /// Waiting is no longer live beyond this, whatever the way.
@@ -38,10 +38,11 @@ uint64_t drop_counters::total() const noexcept {
 send_queue::send_queue(const queue_limits& limits, video_dialect dialect)
     : m_limits(limits), m_dialect(dialect), m_slots(first_slots) {}
 
-void send_queue::set_path(duration shortest_rtt, std::optional<duration> window_limited) noexcept {
-  m_round_trip = std::min(shortest_rtt, longest_round_trip);
+void send_queue::set_way(const way& seen) noexcept {
+  m_round_trip = std::min(seen.shortest_rtt, longest_round_trip);
+  m_pause = seen.pause;
   const duration most = start_round_trips * m_round_trip;
-  m_window_limited = std::min(window_limited.value_or(most), most);
+  m_window_limited = std::min(seen.window_limited.value_or(most), most);
 }
 
 void send_queue::begin(time_point now, duration grace) {
@@ -74,7 +75,7 @@ void send_queue::reset(const queue_limits& limits, video_dialect dialect) noexce
   m_dialect = dialect;
   m_has_time_levels = true;
   m_kernel_bytes = m_drain_bytes_per_s = 0;
-  m_round_trip = m_window_limited = duration::zero();
+  set_way({});
   m_dropped = {};
 }
 
@@ -133,15 +134,16 @@ uint64_t send_queue::warning_bytes() const noexcept {
 }
 
 duration send_queue::warning_time() const noexcept {
-  return std::max(m_limits.warning_time, warning_round_trips * m_round_trip);
+  return std::max(m_limits.warning_time, warning_half_trips * m_round_trip / 2) + m_pause;
 }
 
 duration send_queue::high_time() const noexcept {
-  return std::max(m_limits.high_time, high_round_trips * m_round_trip);
+  return std::max(m_limits.high_time, high_half_trips * m_round_trip / 2) + m_pause;
 }
 
 duration send_queue::flush_time() const noexcept {
-  return std::max(m_limits.flush_time, (is_far_start() ? start_round_trips : flush_round_trips) * m_round_trip);
+  const int half_trips = is_far_start() ? 2 * start_round_trips : flush_half_trips;
+  return std::max(m_limits.flush_time, half_trips * m_round_trip / 2);
 }
 
 bool send_queue::is_over_warning() const noexcept {

@@ -56,12 +56,19 @@ struct drop_counters {
 ///   through the queue follows only a change of level or a flush, and removes what it came for.
 class send_queue {
  public:
+  /// What of the way to the server matters here; all of it 0 while unknown.
+  struct way {
+    duration shortest_rtt{};
+    duration pause{};  ///< how long of the last seconds TCP held back by itself
+    /// How long the receiver's window alone held back what waited; empty where the kernel does not tell.
+    std::optional<duration> window_limited = duration::zero();
+  };
+
   send_queue(const queue_limits& limits, video_dialect dialect);
 
-  /// How long the way is, and how long the receiver's window alone held back what waited (empty: unknown). TCP pauses for up to two
-  /// round trips by itself, so levels are entered at their time or at three, four and (flush) five round trips; the grace is as much
-  /// longer as the window held back, by at most ten round trips.
-  void set_path(duration shortest_rtt, std::optional<duration> window_limited) noexcept;
+  /// With the samples. The levels are entered at their time, or at 1.5, 2.5 and (flush) 5 round trips where that is more; warning and
+  /// high later by the pause. The grace is longer by as much as the window held back, at most by ten round trips.
+  void set_way(const way& seen) noexcept;
   /// Time levels, and warning by bytes, are off from here until the queue has drained once, the kernel's part too (not before a
   /// fifth of `grace`), or for `grace`. On a way whose ten round trips are more than the flush, it and `high` by bytes come later, too.
   void begin(time_point now, duration grace);
@@ -153,7 +160,7 @@ class send_queue {
   bool m_wants_keyframe = false;
   bool m_has_time_levels = true;
   time_point m_drains_from{}, m_grace_until{};
-  duration m_round_trip{}, m_window_limited{};
+  duration m_round_trip{}, m_pause{}, m_window_limited{};
   uint64_t m_kernel_bytes = 0;
   uint64_t m_drain_bytes_per_s = 0;
   drop_counters m_dropped;

@@ -40,6 +40,7 @@ void session::adapt_bitrate(time_point now) {
   bitrate_sample seen;
   seen.queue_delay = m_feed.queue().queue_delay();
   seen.is_starting = m_feed.queue().is_starting();
+  seen.is_pausing = m_sampler.pause() > duration::zero();
   seen.rtt = std::chrono::microseconds(m_sampler.rtt_us());
   seen.accepted_bytes = m_sampler.written_bytes() + m_main->output().pending_bytes() + m_feed.queue().queued_bytes();
   seen.acknowledged_bytes = m_sampler.acknowledged_bytes();

@@ -91,7 +91,7 @@ void session::start_feed(const flv_tag& first, time_point now) {
 /// Once when the first tag waits, and again when the server takes media: only then the way is known.
 void session::begin_grace(time_point now) {
   const duration grace = std::max<duration>(least_grace, 10 * std::chrono::microseconds(m_sampler.rtt_us()));
-  m_feed.queue().set_path(m_sampler.shortest_rtt(), m_sampler.window_limited());
+  m_feed.queue().set_way({m_sampler.shortest_rtt(), m_sampler.pause(), m_sampler.window_limited()});
   m_feed.queue().begin(now, grace);
   m_bitrate.begin(now, grace);
 }
@@ -167,7 +167,7 @@ void session::on_sample() {
   const publisher& output = m_main->output();
   const bool has_waiting = !m_feed.queue().empty() || output.pending_bytes() > 0;
   m_sampler.sample(now, output.sample(), has_waiting, output.is_drained());
-  m_feed.queue().set_path(m_sampler.shortest_rtt(), m_sampler.window_limited());
+  m_feed.queue().set_way({m_sampler.shortest_rtt(), m_sampler.pause(), m_sampler.window_limited()});
   m_feed.queue().set_kernel_unsent(m_sampler.unsent_bytes(), m_sampler.drain_rate(), now);
   if (m_sampler.is_healthy() && m_feed.is_started()) note_healthy();
   if (!check_liveness(now)) return;

@@ -7,12 +7,15 @@ namespace campush {
 namespace {
 
 constexpr duration healthy_within = std::chrono::seconds(2);
-/// A rate over less than this is one of the pauses of TCP, or of the bursts between them.
-constexpr int least_round_trips = 3;
-constexpr duration usual_span = std::chrono::seconds(1);
+/// On shorter ways a pause of TCP hides in a sample or two.
+constexpr duration least_paused_way = std::chrono::milliseconds(200);
+/// In a pause BBR sends this much in each round trip.
+constexpr uint64_t silent_bytes = 4 * 1460;
 
-/// What the points reach back.
-constexpr duration longest_span = std::chrono::seconds(3);
+/// Two round trips, and something for a busy machine.
+duration longest_pause(duration round_trip) noexcept {
+  return round_trip * 5 / 2 + session_sampler::period;
+}
 
 uint64_t per_second(uint64_t amount, duration elapsed) noexcept {
   return elapsed.count() > 0 ? amount * 1'000'000 / static_cast<uint64_t>(elapsed.count()) : 0;
@@ -89,18 +92,44 @@ void session_sampler::update_latency(time_point now) noexcept {
   m_latency_us = m_latency_us == 0 ? age : m_latency_us - m_latency_us / 8 + age / 8;
 }
 
+/// From the point before `index` to it the kernel had what it did not send.
+bool session_sampler::is_silent(size_t index) const noexcept {
+  const point &from = m_points[index - 1], &to = m_points[index];
+  return from.has_unsent && to.has_unsent && minus(to.sent, from.sent) <= silent_bytes;
+}
+
+void session_sampler::update_pause() noexcept {
+  m_pause = duration::zero();
+  if (m_shortest_rtt < least_paused_way) return;
+  duration silence{};
+  for (size_t i = 1; i < m_point_count; ++i) {
+    if (is_silent(i)) silence += m_points[i].at - m_points[i - 1].at;
+  }
+  const duration longest = longest_pause(m_shortest_rtt);
+  // It begins and ends somewhere between two samples.
+  if (silence > duration::zero() && silence <= longest) m_pause = std::min(silence + 2 * period, longest);
+}
+
 void session_sampler::update_drain_rate() noexcept {
-  const point& newest = m_points[m_point_count - 1];
-  size_t first = m_point_count - 1;
-  const duration round_trips = least_round_trips * m_shortest_rtt;
-  const time_point from = newest.at - std::max(round_trips, usual_span);
-  while (first > 0 && newest.has_unsent && m_points[first - 1].has_unsent && m_points[first].at > from) --first;
-  const bool was_busy = first < m_point_count - 1;
-  const bool is_long_enough = was_busy && newest.at - m_points[first].at >= std::min(round_trips, longest_span);
-  // What a source that pauses sends says only that the kernel can send at least that.
-  const point& since = m_points[was_busy ? first : m_point_count - 2];
-  const uint64_t rate = per_second(minus(newest.sent, since.sent), newest.at - since.at);
-  m_drain_rate = is_long_enough ? rate : std::max(m_drain_rate, rate);
+  const size_t last = m_point_count - 1;
+  size_t first = last;
+  uint64_t sent = 0;
+  duration elapsed{};
+  for (; first > 0 && last - first + 1 < last_second; --first) {
+    const point &from = m_points[first - 1], &to = m_points[first];
+    if (!from.has_unsent || !to.has_unsent) break;
+    if (m_pause > duration::zero() && is_silent(first)) continue;
+    sent += minus(to.sent, from.sent);
+    elapsed += to.at - from.at;
+  }
+  if (elapsed > duration::zero()) {
+    m_drain_rate = per_second(sent, elapsed);
+  } else if (first == last) {
+    // What a source that pauses sends says only that the kernel can send at least that.
+    const point& since = m_points[last - 1];
+    m_drain_rate =
+        std::max(m_drain_rate, per_second(minus(m_points[last].sent, since.sent), m_points[last].at - since.at));
+  }
 }
 
 void session_sampler::update_rates(time_point now) noexcept {
@@ -113,6 +142,7 @@ void session_sampler::update_rates(time_point now) noexcept {
   const point& oldest = m_points[m_point_count - std::min(m_point_count, last_second)];
   const duration elapsed = now - oldest.at;
   m_bitrate_current = per_second(8 * minus(newest.written, oldest.written), elapsed);
+  update_pause();
   update_drain_rate();
   m_frames_per_second = static_cast<double>(per_second(1000 * (newest.frames - oldest.frames), elapsed)) / 1000;
   m_bitrate_average = per_second(8 * m_written, now - m_begin);

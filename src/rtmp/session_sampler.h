@@ -38,9 +38,11 @@ class session_sampler {
   uint64_t bitrate_average_bps() const noexcept { return m_bitrate_average; }
   uint64_t bitrate_peak_bps() const noexcept { return m_bitrate_peak; }
   /// How fast the kernel sends when it has something to send, bytes a second; 0 while unknown. Measured while bytes waited in it at each
-  /// sample, of up to a second or three round trips; what is shorter than these, and in between, the last such value holds, unless
-  /// more than that was sent: TCP itself pauses for up to two.
+  /// sample, of up to a second, TCP's own pauses left out; in between the last such value holds, unless more than that was sent.
   uint64_t drain_rate() const noexcept { return m_drain_rate; }
+  /// How long of the last three seconds TCP held back by itself what the kernel had, on a way of 200 ms or more: BBR stops for two round
+  /// trips to measure the shortest one, and so long a lost packet may take. 0 if it was longer: then the way is blocked.
+  duration pause() const noexcept { return m_pause; }
   /// The shortest round trip of this connection, or of the last minutes where the kernel tells.
   duration shortest_rtt() const noexcept { return m_shortest_rtt; }
   /// How long the receiver's window alone held back what waited, of this connection; empty where the kernel does not tell.
@@ -72,6 +74,8 @@ class session_sampler {
   void take_kernel_truth(const stream_counters& counters) noexcept;
   void update_rates(time_point now) noexcept;
   void update_drain_rate() noexcept;
+  void update_pause() noexcept;
+  bool is_silent(size_t index) const noexcept;
   void update_latency(time_point now) noexcept;
 
   duration m_ack_stall;
@@ -84,7 +88,7 @@ class session_sampler {
   uint64_t m_bitrate_current = 0, m_bitrate_average = 0, m_bitrate_peak = 0, m_latency_us = 0, m_delivery_rate = 0,
            m_retransmits = 0;
   uint32_t m_rtt_us = 0, m_rtt_var_us = 0;
-  duration m_shortest_rtt{};
+  duration m_shortest_rtt{}, m_pause{};
   std::optional<duration> m_window_limited;
   double m_frames_per_second = 0;
   time_point m_begin{}, m_last_progress{}, m_last_acknowledged{};

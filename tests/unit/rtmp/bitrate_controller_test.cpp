@@ -176,6 +176,33 @@ TEST(bitrate_controller, a_long_round_trip_alone_changes_nothing) {
   EXPECT_EQ(link.target(), 4000u);
 }
 
+TEST(bitrate_controller, pauses_of_two_round_trips_change_nothing) {
+  modelled_link link(4000);
+  link.rtt = milliseconds(600);
+  for (int i = 0; i < 20; ++i) {
+    link.link_kbps = 5500;
+    link.run(milliseconds(6600));
+    link.link_kbps = 80;
+    link.seen.is_pausing = true;
+    link.run(milliseconds(1200));
+    link.link_kbps = 5500;
+    link.run(milliseconds(2000));
+    link.seen.is_pausing = false;
+    ASSERT_EQ(link.target(), 4000u);
+  }
+}
+
+TEST(bitrate_controller, what_happens_while_the_queue_starts_does_not_count) {
+  modelled_link link(4000);
+  link.link_kbps = 1000;
+  link.seen.is_starting = true;
+  link.run(seconds(12));
+  EXPECT_EQ(link.target(), 4000u);
+  link.seen.is_starting = false;
+  link.run(milliseconds(1400));
+  EXPECT_LE(link.target(), 1000u) << "a window later all is known";
+}
+
 TEST(bitrate_controller, a_queue_that_comes_and_goes_changes_nothing) {
   bitrate_controller controller(bitrate_bounds{4000, 0});
   time_point now{seconds(1000)};

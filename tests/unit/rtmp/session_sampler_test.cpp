@@ -61,6 +61,75 @@ TEST(session_sampler, a_kernel_that_sends_slower_is_seen_while_bytes_wait) {
   EXPECT_EQ(link.sampler.drain_rate(), 25'000u);
 }
 
+/// Half a second of a good link, then `steps` samples in which the kernel sends `sent` of what it has.
+session_sampler after_silence(uint32_t rtt_ms, int steps, uint64_t sent = 1'000) {
+  sampled_connection link;
+  link.counters.shortest_rtt_us = rtt_ms * 1000;
+  for (int i = 0; i < 10; ++i) link.step(100'000, 0);
+  link.counters.unsent_bytes = 140'000;
+  link.step(140'000, 140'000, true);
+  for (int i = 0; i < steps; ++i) link.step(sent, 140'000, true);
+  return link.sampler;
+}
+
+TEST(session_sampler, a_pause_of_two_round_trips_is_not_a_slow_kernel) {
+  EXPECT_EQ(after_silence(600, 0).pause(), seconds(0));
+  EXPECT_EQ(after_silence(600, 1).pause(), milliseconds(600)) << "and a sample before and behind it";
+  for (int steps = 1; steps <= 8; ++steps) {
+    EXPECT_EQ(after_silence(600, steps).pause(), std::min(milliseconds(200 * steps + 400), milliseconds(1700)));
+    EXPECT_EQ(after_silence(600, steps).drain_rate(), 500'000u) << steps;
+  }
+}
+
+TEST(session_sampler, what_lasts_longer_than_a_pause_is_a_slow_kernel) {
+  EXPECT_EQ(after_silence(600, 9).pause(), seconds(0));
+  EXPECT_EQ(after_silence(600, 9).drain_rate(), 5'000u);
+}
+
+TEST(session_sampler, a_kernel_that_sends_slowly_does_not_pause) {
+  EXPECT_EQ(after_silence(600, 3, 20'000).pause(), seconds(0));
+  EXPECT_EQ(after_silence(600, 3, 20'000).drain_rate(), 100'000u);
+}
+
+TEST(session_sampler, on_a_short_way_there_are_no_pauses) {
+  EXPECT_EQ(after_silence(190, 1).pause(), seconds(0));
+  EXPECT_EQ(after_silence(190, 1).drain_rate(), 5'000u);
+}
+
+TEST(session_sampler, a_pause_is_forgotten_after_three_seconds) {
+  sampled_connection link;
+  link.counters.shortest_rtt_us = 600'000;
+  link.counters.unsent_bytes = 140'000;
+  for (int i = 0; i < 7; ++i) link.step(i == 0 ? 140'000 : 1'000, 140'000, true);
+  EXPECT_EQ(link.sampler.pause(), milliseconds(1600));
+  for (int i = 0; i < 10; ++i) link.step(100'000, 140'000, true);
+  EXPECT_EQ(link.sampler.pause(), milliseconds(1600));
+  EXPECT_EQ(link.sampler.drain_rate(), 500'000u);
+  for (int i = 0; i < 6; ++i) link.step(100'000, 140'000, true);
+  EXPECT_EQ(link.sampler.pause(), seconds(0));
+}
+
+TEST(session_sampler, knows_the_shortest_round_trip) {
+  sampled_connection link;
+  EXPECT_EQ(link.sampler.shortest_rtt(), seconds(0));
+  for (const uint32_t rtt_ms : {80u, 40u, 300u}) {
+    link.counters.rtt_us = rtt_ms * 1000;
+    link.step(1000, 0);
+  }
+  EXPECT_EQ(link.sampler.shortest_rtt(), milliseconds(40)) << "of those seen";
+  link.counters.shortest_rtt_us = 200'000;
+  link.step(1000, 0);
+  EXPECT_EQ(link.sampler.shortest_rtt(), milliseconds(200)) << "the kernel knows better";
+}
+
+TEST(session_sampler, passes_on_how_long_the_window_held_back) {
+  sampled_connection link;
+  EXPECT_FALSE(link.sampler.window_limited());
+  link.counters.window_limited_us = 4'000'000;
+  link.step(1000, 0);
+  EXPECT_EQ(link.sampler.window_limited(), seconds(4));
+}
+
 TEST(session_sampler, says_stalled_after_8_s_without_acknowledgement_while_data_waits) {
   sampled_connection link;
   link.step(1000, 1000);
