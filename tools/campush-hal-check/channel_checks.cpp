@@ -99,12 +99,7 @@ bool hal_check::check_first_unit(check_id id) {
     m_table.fail(id, started.text);
     return false;
   }
-  m_descriptor = -1;
-  if (m_channel->table.poll_fd != nullptr) {
-    const auto descriptor =
-        call("poll_fd", call_limit, [](checked_channel& shared) { return shared.table.poll_fd(shared.handle); });
-    if (descriptor.end == plugin_caller::call_end::returned) m_descriptor = std::max(descriptor.code, -1);
-  }
+  ask_for_descriptor();
   const time_point begin = m_time.now();
   const checked_unit* const unit = fetch(first_unit_limit);
   if (unit == nullptr) {
@@ -115,6 +110,14 @@ bool hal_check::check_first_unit(check_id id) {
   release();
   is_key ? m_table.pass(id, "after " + in_ms(m_time.now() - begin)) : m_table.fail(id, "it is not a keyframe");
   return true;
+}
+
+void hal_check::ask_for_descriptor() {
+  m_descriptor = -1;
+  if (m_channel->table.poll_fd == nullptr) return;
+  const auto descriptor =
+      call("poll_fd", call_limit, [](checked_channel& shared) { return shared.table.poll_fd(shared.handle); });
+  if (descriptor.end == plugin_caller::call_end::returned) m_descriptor = std::max(descriptor.code, -1);
 }
 
 bool hal_check::wait_for_data() {
@@ -264,6 +267,7 @@ void hal_check::check_codec() {
     });
     if (set.is(CAMPUSH_HAL_UNSUPPORTED)) return m_table.skip(check_id::codec, "this channel answers UNSUPPORTED");
     if (!set.is(CAMPUSH_HAL_OK)) return m_table.fail(check_id::codec, set.text);
+    ask_for_descriptor();
     const time_point begin = m_time.now();
     bool has_come = false, is_key = false;
     while (!has_come && m_time.now() - begin < first_unit_limit) {

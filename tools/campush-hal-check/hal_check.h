@@ -64,6 +64,7 @@ class hal_check {
 
   /// The next unit that passes, or null after `limit`; the unit is leased then.
   const checked_unit* fetch(duration limit);
+  void ask_for_descriptor();
   bool wait_for_data();
   void release();
   void judge_poll_fd();

@@ -209,11 +209,14 @@ result<void> hal_worker::start_channel() {
   if (code != CAMPUSH_HAL_OK) return failed(hal_call::start, code);
   m_is_started = true;
   m_last_sequence = 0;
-  m_poll_descriptor = -1;
-  if (m_library->table().poll_fd != nullptr) {
-    m_poll_descriptor = std::max(call(hal_call::poll_fd, m_library->table().poll_fd, m_channel), -1);
-  }
+  ask_for_descriptor();
   return {};
+}
+
+void hal_worker::ask_for_descriptor() {
+  m_poll_descriptor = -1;
+  if (m_library->table().poll_fd == nullptr) return;
+  m_poll_descriptor = std::max(call(hal_call::poll_fd, m_library->table().poll_fd, m_channel), -1);
 }
 
 result<void> hal_worker::restart_channel() {
@@ -251,6 +254,8 @@ result<void> hal_worker::obey() {
   }
   if (const uint32_t codec = m_wanted_codec.exchange(0); codec != 0 && m_can_codec.load()) {
     note_control(m_can_codec, call(hal_call::codec, table.set_codec, m_channel, codec));
+    // Behind the same channel there may be another encoder now.
+    ask_for_descriptor();
   }
   return {};
 }

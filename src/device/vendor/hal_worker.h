@@ -115,6 +115,7 @@ class hal_worker : public std::enable_shared_from_this<hal_worker> {
   result<void> open_channel();
   result<void> take_format(const campush_hal_format& format);
   result<void> start_channel();
+  void ask_for_descriptor();
   result<void> restart_channel();
   result<void> deliver_units();
   result<void> obey();
