@@ -158,3 +158,5 @@ class delay_cable:
         carrier.expect("carrying")
         for home, device, address, address6 in ((self.camera, "cam0", CAMERA, CAMERA6), (self.server, "srv0", SERVER, SERVER6)):
             add_addresses(home, device, address, address6)
+            # However late the process comes, the cable loses nothing.
+            home.run(f"ip link set {device} txqueuelen 5000")
