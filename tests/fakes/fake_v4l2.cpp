@@ -19,6 +19,11 @@ void write_text(uint8_t (&to)[N], const std::string& text) {
 
 constexpr uint32_t offset_of_buffer = 1u << 20, offset_of_plane = 1u << 16;
 
+/// As drivers map their buffers, however long a picture is.
+constexpr uint32_t in_whole_pages(uint32_t size) noexcept {
+  return (size + 4095) & ~4095u;
+}
+
 }  // namespace
 
 fake_v4l2::~fake_v4l2() {
@@ -65,6 +70,13 @@ size_t fake_v4l2::queued_buffers() const {
   const std::lock_guard<std::mutex> hold(m_mutex);
   size_t total = 0;
   for (const auto& [descriptor, of] : m_handles) total += of.queued.size();
+  return total;
+}
+
+size_t fake_v4l2::done_buffers() const {
+  const std::lock_guard<std::mutex> hold(m_mutex);
+  size_t total = 0;
+  for (const auto& [descriptor, of] : m_handles) total += of.done.size();
   return total;
 }
 
@@ -345,7 +357,7 @@ int fake_v4l2::answer_buffers(handle& of, fake_node& model, unsigned long reques
       for (uint32_t i = 0; i < wish.count; ++i) {
         driver_buffer buffer;
         for (uint32_t plane = 0; plane < model.plane_count; ++plane) {
-          buffer.planes.push_back({std::vector<uint8_t>(model.sizes[plane]), false});
+          buffer.planes.push_back({std::vector<uint8_t>(in_whole_pages(model.sizes[plane])), false});
         }
         of.buffers.push_back(std::move(buffer));
       }
@@ -355,12 +367,12 @@ int fake_v4l2::answer_buffers(handle& of, fake_node& model, unsigned long reques
       auto& words = *static_cast<v4l2_buffer*>(argument);
       if (words.index >= of.buffers.size()) return EINVAL;
       const uint32_t offset = words.index * offset_of_buffer;
-      words.length = model.sizes[0];
+      words.length = in_whole_pages(model.sizes[0]);
       words.m.offset = model.is_multiplanar() ? words.m.offset : offset;
       if (!model.is_multiplanar()) return 0;
       words.length = model.plane_count;
       for (uint32_t plane = 0; plane < model.plane_count; ++plane) {
-        words.m.planes[plane].length = model.sizes[plane];
+        words.m.planes[plane].length = in_whole_pages(model.sizes[plane]);
         words.m.planes[plane].m.mem_offset = offset + plane * offset_of_plane;
       }
       return 0;

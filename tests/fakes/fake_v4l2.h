@@ -97,6 +97,7 @@ class fake_v4l2 final : public video_device_calls {
   size_t open_descriptors() const;
   size_t mappings() const;
   size_t queued_buffers() const;
+  size_t done_buffers() const;  ///< filled and not yet taken
   bool is_streaming() const;
   int32_t control(uint32_t id, const std::string& path = "/dev/video0") { return node(path).controls.at(id).value; }
   /// Every value that was written, in order.
