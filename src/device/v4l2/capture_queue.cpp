@@ -44,6 +44,7 @@ buffer_memory::~buffer_memory() {
 
 result<void> capture_queue::start(const capture_format& format, uint32_t buffers) {
   stop();
+  m_picture_size = format.sizes[0];
   m_memory = std::make_shared<buffer_memory>(m_node.calls());
   auto started = m_node.capabilities().can_stream ? start_streaming(buffers) : start_reading(format, buffers);
   if (!started && started.error().code == error_code::unsupported && m_node.capabilities().can_read &&
@@ -232,7 +233,9 @@ int capture_queue::take_streamed(captured_buffer& out) noexcept {
     out.is_damaged = out.is_damaged || !is_possible;
     if (is_possible) out.planes[plane] = {entry.planes[plane].data + skipped, used - skipped};
   }
-  out.is_full = !out.is_damaged && out.planes[0].used == entry.planes[0].length;
+  // Memory comes in whole pages, so a full buffer may be shorter than what is mapped.
+  const uint32_t room = m_picture_size != 0 ? std::min(m_picture_size, entry.planes[0].length) : entry.planes[0].length;
+  out.is_full = !out.is_damaged && out.planes[0].used >= room;
   return 0;
 }
 
