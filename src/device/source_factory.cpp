@@ -1,6 +1,7 @@
 #include "device/camera_manager.h"
 #include "device/file_source.h"
 #include "device/raw/raw_source.h"
+#include "device/sound/stream_sound.h"
 #include "device/test/test_source.h"
 #include "device/v4l2/v4l2_factory.h"
 #include "device/vendor/vendor_source.h"
@@ -13,6 +14,7 @@ namespace {
 struct device_hubs {
   std::shared_ptr<raw_camera_hub> cameras = std::make_shared<raw_camera_hub>();
   std::shared_ptr<hal_library_cache> plugins = hal_library_cache::of_process();
+  std::shared_ptr<microphone_hub> microphones = std::make_shared<microphone_hub>();
 };
 
 using made_source = std::unique_ptr<media_source>;
@@ -52,7 +54,9 @@ source_factory default_source_factory() {
       return fail(error_code::unsupported, "source type vendor needs the key \"library\"");
     }
     for (const source_entry& entry : sources) {
-      if (entry.type == config.source.type) return entry.make(hubs, camera, config, time);
+      if (entry.type != config.source.type) continue;
+      return join_sources(entry.make(hubs, camera, config, time),
+                          sound_beside(camera, config, time, *hubs.microphones, hubs.plugins), time);
     }
     return fail(error_code::unsupported,
                 std::string("source type ") + source_type_name(config.source.type) + " is not in this build");

@@ -7,7 +7,7 @@
 namespace campush {
 
 std::shared_ptr<microphone> microphone_hub::find(uint32_t number, const audio_config& config, const std::string& origin,
-                                                 const sound_maker& maker) {
+                                                 const sound_maker& maker, const clock& time) {
   const std::lock_guard<std::mutex> hold(m_mutex);
   for (const entry& known : m_entries) {
     if (!(known.config == config) || known.origin != origin) continue;
@@ -15,7 +15,7 @@ std::shared_ptr<microphone> microphone_hub::find(uint32_t number, const audio_co
   }
   const auto is_gone = [](const entry& known) { return known.living.expired(); };
   m_entries.erase(std::remove_if(m_entries.begin(), m_entries.end(), is_gone), m_entries.end());
-  auto made = std::make_shared<shared_microphone>(number, config, m_time, maker);
+  auto made = std::make_shared<shared_microphone>(number, config, time, maker);
   m_entries.push_back({config, origin, made});
   return made;
 }

@@ -13,13 +13,13 @@ namespace campush {
 /// Thread: any-thread.
 class microphone_hub {
  public:
-  explicit microphone_hub(const clock& time) : m_time(time) {}
+  microphone_hub() = default;
   microphone_hub(const microphone_hub&) = delete;
   microphone_hub& operator=(const microphone_hub&) = delete;
 
   /// `origin`: what besides the config says which device it is (a plug-in's path). `number` and `maker` are of the first to ask.
   [[nodiscard]] std::shared_ptr<microphone> find(uint32_t number, const audio_config& config, const std::string& origin,
-                                                 const sound_maker& maker);
+                                                 const sound_maker& maker, const clock& time);
 
  private:
   struct entry {
@@ -28,7 +28,6 @@ class microphone_hub {
     std::weak_ptr<microphone> living;
   };
 
-  const clock& m_time;
   std::mutex m_mutex;
   std::vector<entry> m_entries;
 };

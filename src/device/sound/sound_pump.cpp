@@ -110,6 +110,7 @@ result<void> sound_pump::open_source(time_point now) {
   if (!description) return tl::unexpected<error>(std::move(description.error()));
   if (!description->audio) return fail(error_code::unsupported, "the source has no sound");
   m_is_running = true;
+  m_last_failure.clear();
   m_opened_at = now;
   m_due = m_source->next_due();
   log_info(log_module::device, "mic{}: opened ({} Hz, {} channels, {})", m_number, description->audio->sample_rate,
@@ -135,8 +136,11 @@ void sound_pump::on_failure(const error& failure, time_point now) {
   m_reopen_delay = is_first ? first_reopen_delay : std::min(m_reopen_delay * 2, longest_reopen_delay);
   m_is_running = false;
   m_due = now + m_reopen_delay;
-  log_warn(log_module::device, "mic{}: no sound, next try in {} s: {}", m_number,
-           std::chrono::duration_cast<seconds>(m_reopen_delay).count(), failure.message);
+  // A microphone that stays away is said once.
+  const log_level level = failure.message == m_last_failure ? log_level::debug : log_level::warn;
+  log(log_module::device, level, "mic{}: no sound, next try in {} s: {}", m_number,
+      std::chrono::duration_cast<seconds>(m_reopen_delay).count(), failure.message);
+  m_last_failure = failure.message;
   if (m_is_described) return;
   if (m_config.fills_with_silence) return describe(expected_sound(m_config), now);
   m_is_described = true;

@@ -59,6 +59,7 @@ class sound_pump final : private frame_sink {
   sound_filler m_filler;
   time_point m_due{}, m_opened_at{};
   duration m_reopen_delay{};
+  std::string m_last_failure;
   source_health m_past;  ///< counted by sources before this one
 };
 

@@ -165,13 +165,13 @@ TEST_F(microphone_threads, end_an_open_or_a_step_that_is_interrupted) {
 }
 
 TEST_F(microphone_threads, outlive_a_thousand_feeds_from_several_threads) {
-  microphone_hub hub(time);
+  microphone_hub hub;
   std::vector<std::thread> streams;
   std::atomic<int> heard_all{0};
   for (int stream = 0; stream < 4; ++stream) {
     streams.emplace_back([&, stream] {
       for (int round = 0; round < 250; ++round) {
-        const auto feed = hub.find(0, config, "", maker())->feed();
+        const auto feed = hub.find(0, config, "", maker(), time)->feed();
         if (!feed->open()) return;
         heard_sound heard;
         if (round % 50 == stream * 10 && listen(*feed, heard, 2)) ++heard_all;
@@ -186,19 +186,19 @@ TEST_F(microphone_threads, outlive_a_thousand_feeds_from_several_threads) {
 
 TEST(microphone_hub, shares_one_microphone_among_those_who_ask_for_the_same) {
   const system_clock time;
-  microphone_hub hub(time);
+  microphone_hub hub;
   const sound_maker none = [](const audio_config&) -> result<std::unique_ptr<media_source>> {
     return fail(error_code::unsupported, "none");
   };
   audio_config config;
   config.device = "hw:0";
-  const auto first = hub.find(0, config, "", none);
-  EXPECT_EQ(hub.find(1, config, "", none), first);
-  EXPECT_NE(hub.find(0, config, "plugin.so", none), first);
+  const auto first = hub.find(0, config, "", none, time);
+  EXPECT_EQ(hub.find(1, config, "", none, time), first);
+  EXPECT_NE(hub.find(0, config, "plugin.so", none, time), first);
   audio_config other = config;
   other.codec = codec_id::opus;
-  EXPECT_NE(hub.find(0, other, "", none), first);
-  const std::weak_ptr<microphone> gone = hub.find(2, other, "x", none);
+  EXPECT_NE(hub.find(0, other, "", none, time), first);
+  const std::weak_ptr<microphone> gone = hub.find(2, other, "x", none, time);
   EXPECT_TRUE(gone.expired()) << "the hub keeps nobody alive";
 }
 
