@@ -11,25 +11,41 @@ NODE = "/dev/video40"
 
 
 class agent_on_a_loopback_camera(push_case.push_case):
-    drivers = ("v4l2loopback devices=1 video_nr=40 exclusive_caps=1 card_label=loop max_buffers=8",)
+    def setUp(self):
+        super().setUp()
+        self.load()
 
-    def feed(self, clip_name, codec):
-        clip = units.write(self.shared / "clip", clip_name)
+    def load(self):
+        """Anew, since a device that was used before may have other things in its buffers."""
+        self.guest.run("modprobe -r v4l2loopback && modprobe v4l2loopback devices=1 video_nr=40 exclusive_caps=1 card_label=loop max_buffers=8")
+
+    def feed(self, clip_name, codec, rate=push_case.RATE, count=30):
+        clip = units.write(self.shared / "clip", clip_name, count)
         feeder = self.start_in_guest("feeder", [guest.program("loopback_feeder"), NODE, "/run/share/clip", codec, push_case.WIDTH,
-                                                push_case.HEIGHT, push_case.RATE])
+                                                push_case.HEIGHT, rate])
         feeder.expect("feeding")
         return clip, feeder
 
-    def test_pushes_what_is_fed_and_not_the_stale_first_buffer(self):
+    def test_pushes_what_is_fed(self):
         for codec, clip_name in (("h264", "gate_sub.h264"), ("h265", "yard_sub.h265")):
             with self.subTest(codec):
                 clip, feeder = self.feed(clip_name, codec)
                 agent = self.run_agent(NODE, codec)
                 self.until_pushed(4 * push_case.RATE)
-                agent.child.expect("its first buffer was an old one")
                 agent.stop()
                 self.check_plays(clip, self.recordings()[-1])
                 feeder.kill()
+
+    def test_leaves_a_stale_first_buffer_out(self):
+        # The driver forgets the newest picture when a second reader asks for buffers, and hands out what is left of it if that reader
+        # is there before the next one. So slow that it is.
+        clip, _ = self.feed("gate_sub.h264", "h264", rate=3, count=9)
+        self.guest.run(f"timeout 20 v4l2-ctl -d {NODE} --stream-mmap --stream-count=2 --stream-to=/dev/null")
+        agent = self.run_agent(NODE)
+        self.until_pushed(12)
+        agent.child.expect("its first buffer was an old one")
+        agent.stop()
+        self.check_plays(clip, self.recordings()[-1])
 
     def test_goes_on_when_the_feeder_was_dead_for_a_while(self):
         _, feeder = self.feed("gate_sub.h264", "h264")
