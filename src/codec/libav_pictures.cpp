@@ -74,20 +74,30 @@ result<void> check_picture(const raw_picture& picture) {
 }
 
 result<void> libav_scaler::set_input(const picture_shape& shape) {
-  const int width = static_cast<int>(shape.width), height = static_cast<int>(shape.height);
-  m_context.reset(sws_getContext(width, height, libav_format(shape.format), static_cast<int>(m_width),
-                                 static_cast<int>(m_height), m_format, SWS_BILINEAR, nullptr, nullptr, nullptr));
-  if (!m_context) {
-    return fail(error_code::invalid_argument, std::string("pictures of ") + std::to_string(width) + "x" +
-                                                  std::to_string(height) + " " + pixel_format_name(shape.format) +
+  m_context.reset(sws_alloc_context());
+  struct option {
+    const char* name;
+    int64_t value;
+  };
+  const option options[] = {{"srcw", shape.width},
+                            {"srch", shape.height},
+                            {"src_format", libav_format(shape.format)},
+                            {"src_range", shape.is_full_range ? 1 : 0},
+                            {"dstw", m_width},
+                            {"dsth", m_height},
+                            {"dst_format", m_format},
+                            {"dst_range", 0},
+                            {"sws_flags", SWS_BILINEAR}};
+  for (const option& each : options) {
+    if (m_context) av_opt_set_int(m_context.get(), each.name, each.value, 0);
+  }
+  if (!m_context || sws_init_context(m_context.get(), nullptr, nullptr) < 0) {
+    m_context.reset();
+    return fail(error_code::invalid_argument, std::string("pictures of ") + std::to_string(shape.width) + "x" +
+                                                  std::to_string(shape.height) + " " + pixel_format_name(shape.format) +
                                                   " cannot be scaled to " + std::to_string(m_width) + "x" +
                                                   std::to_string(m_height));
   }
-  const int* const coefficients = sws_getCoefficients(SWS_CS_DEFAULT);
-  constexpr int limited_range = 0, one = 1 << 16;
-  // A negative answer only means that this conversion has no ranges (RGB).
-  sws_setColorspaceDetails(m_context.get(), coefficients, shape.is_full_range ? 1 : 0, coefficients, limited_range, 0,
-                           one, one);
   m_input = shape;
   return {};
 }

@@ -113,7 +113,8 @@ bool libav_video_encoder::set_bitrate(uint32_t kbps) noexcept {
 result<void> libav_video_encoder::obey_bitrate(frame_sink& sink) {
   const uint32_t wanted = m_wanted_kbps.load(std::memory_order_relaxed);
   if (wanted == 0) return {};
-  const bool is_keyframe_due = m_is_keyframe_wanted.load(std::memory_order_relaxed) || m_since_keyframe >= m_plan.gop;
+  const bool is_keyframe_due =
+      m_is_keyframe_wanted.load(std::memory_order_relaxed) || m_since_keyframe + 1 >= m_plan.gop;
   const bool is_urgent = wanted < m_plan.kbps * urgent_share;
   if (!m_kind->changes_bitrate_while_running && !is_keyframe_due && !is_urgent) return {};
   m_wanted_kbps.store(0, std::memory_order_relaxed);

@@ -1,73 +1,146 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <optional>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "codec/codec_library.h"
-#include "media/aac.h"
+#include "fakes/fake_clock.h"
 
-namespace campush::test {
+namespace campush {
 
-/// Frames of one byte pattern, with the times an encoder has to give them.
-class fake_audio_encoder final : public audio_encoder {
+/// Encoders that note what they are given. A video frame's payload is its codec, whether it is a keyframe, and the bitrate in use:
+/// "h264 key 4000". Thread: one thread.
+class fake_codec_library final : public codec_library {
  public:
-  explicit fake_audio_encoder(const audio_encoder_options& options)
-      : m_options(options), m_frame(options.codec == codec_id::opus ? 960 : aac_samples_per_frame) {}
+  struct seen_picture {
+    picture_shape shape;
+    time_point captured_at{};
+    std::vector<uint8_t> luma;
+  };
+  struct seen_block {
+    std::vector<int16_t> samples;
+    time_point captured_at{};
+  };
 
-  result<void> encode(const sound_block& block, frame_sink& sink) override {
-    uint32_t offset = 0;
-    while (offset < block.frames) {
-      if (m_filled == 0) m_frame_at = block.captured_at + length(offset);
-      const uint32_t taken = std::min(m_frame - m_filled, block.frames - offset);
-      m_filled += taken;
-      offset += taken;
-      if (m_filled < m_frame) break;
-      m_filled = 0;
+  explicit fake_codec_library(fake_clock& time) : m_time(time) {}
+
+  result<std::unique_ptr<video_encoder>> make_video_encoder(const video_encoder_options& options) override {
+    video_options.push_back(options);
+    if (!open_error.empty() && (failing_codec == codec_id::none || failing_codec == options.codec)) {
+      return fail(error_code::unsupported, open_error);
+    }
+    return std::unique_ptr<video_encoder>(std::make_unique<fake_video_encoder>(*this, options));
+  }
+  result<std::unique_ptr<audio_encoder>> make_audio_encoder(const audio_encoder_options& options) override {
+    audio_options.push_back(options);
+    return std::unique_ptr<audio_encoder>(std::make_unique<fake_audio_encoder>(*this, options));
+  }
+  result<std::unique_ptr<picture_decoder>> make_picture_decoder() override {
+    return fail(error_code::unsupported, "not faked");
+  }
+  bool has_encoder(codec_id codec) override { return codec == codec_id::h264 || has_h265; }
+
+  std::vector<video_encoder_options> video_options;
+  std::vector<audio_encoder_options> audio_options;
+  std::vector<seen_picture> pictures;
+  std::vector<seen_block> blocks;
+  std::string open_error, encode_error;
+  codec_id failing_codec = codec_id::none;  ///< open_error is of this one alone; none: of all
+  bool has_h265 = true;
+  duration encode_takes{}, encode_costs{};  ///< of the clock, and of the processor
+
+ private:
+  class fake_video_encoder final : public video_encoder {
+   public:
+    fake_video_encoder(fake_codec_library& library, video_encoder_options options)
+        : m_library(library), m_options(std::move(options)) {}
+    result<void> encode(const raw_picture& picture, frame_sink& sink) override {
+      if (!m_library.encode_error.empty()) return fail(error_code::io_failed, m_library.encode_error);
+      m_library.pictures.push_back({picture.shape, picture.captured_at, picture.planes[0].to_vector()});
+      m_library.m_time.advance(m_library.encode_takes);
+      m_cpu += m_library.encode_costs;
+      const std::string text = std::string(codec_name(m_options.codec)) + (m_is_key ? " key " : " ") +
+                               std::to_string(m_options.bitrate_kbps);
       media_frame frame;
       frame.codec = m_options.codec;
-      frame.dts = frame.pts = frame.capture_time = m_frame_at;
-      frame.payload = byte_view(m_payload.data(), m_payload.size());
+      frame.dts = frame.pts = frame.capture_time = picture.captured_at;
+      frame.is_keyframe = std::exchange(m_is_key, false);
+      frame.payload = byte_view::of_text(text);
       sink.on_frame(frame);
+      return {};
     }
-    return {};
+    result<void> drain(frame_sink&) override { return {}; }
+    void request_keyframe() noexcept override { m_is_key = true; }
+    bool set_bitrate(uint32_t kbps) noexcept override {
+      m_options.bitrate_kbps = kbps;
+      return true;
+    }
+    const char* name() const noexcept override { return m_options.codec == codec_id::h264 ? "fake264" : "fake265"; }
+    video_description description() const override {
+      return {m_options.codec, m_options.width, m_options.height, m_options.frame_rate, m_options.bitrate_kbps};
+    }
+    duration cpu_time() const noexcept override { return m_cpu; }
+
+   private:
+    fake_codec_library& m_library;
+    video_encoder_options m_options;
+    bool m_is_key = true;
+    duration m_cpu{};
+  };
+
+  class fake_audio_encoder final : public audio_encoder {
+   public:
+    fake_audio_encoder(fake_codec_library& library, const audio_encoder_options& options)
+        : m_library(library), m_options(options) {}
+    result<void> encode(const sound_block& block, frame_sink& sink) override {
+      const size_t count = size_t{block.frames} * m_options.channels;
+      m_library.blocks.push_back({{block.samples, block.samples + count}, block.captured_at});
+      media_frame frame;
+      frame.codec = m_options.codec;
+      frame.dts = frame.pts = frame.capture_time = block.captured_at;
+      frame.payload = byte_view::of_text("sound");
+      sink.on_frame(frame);
+      return {};
+    }
+    const char* name() const noexcept override { return "fake"; }
+    audio_description description() const override {
+      return {m_options.codec, m_options.sample_rate, m_options.channels, m_options.bitrate_kbps, {0x11, 0x88}};
+    }
+
+   private:
+    fake_codec_library& m_library;
+    const audio_encoder_options m_options;
+  };
+
+  fake_clock& m_time;
+};
+
+/// Keeps the frames and descriptions that a source delivers.
+class kept_frames final : public frame_sink {
+ public:
+  struct kept {
+    media_frame frame;  ///< its payload is empty; `text` has it
+    std::string text;
+    std::vector<uint8_t> bytes;
+  };
+  void on_frame(const media_frame& frame) override {
+    kept one{frame, std::string(frame.payload.as_text()), frame.payload.to_vector()};
+    one.frame.payload = {};
+    all.push_back(std::move(one));
   }
-  const char* name() const noexcept override { return "fake"; }
-  audio_description description() const override {
-    audio_description out{m_options.codec, m_options.sample_rate, m_options.channels, m_options.bitrate_kbps, {}};
-    out.config = {0x11, static_cast<uint8_t>(m_options.channels * 8)};
+  void on_description(const stream_description& description) override { descriptions.push_back(description); }
+  std::vector<const kept*> of(track_kind track) const {
+    std::vector<const kept*> out;
+    for (const kept& one : all) {
+      if (one.frame.track() == track) out.push_back(&one);
+    }
     return out;
   }
 
- private:
-  duration length(uint32_t samples) const {
-    return duration(static_cast<int64_t>(samples) * 1'000'000 / m_options.sample_rate);
-  }
-
-  const audio_encoder_options m_options;
-  const uint32_t m_frame;
-  uint32_t m_filled = 0;
-  time_point m_frame_at{};
-  const std::array<uint8_t, 4> m_payload{0xca, 0xfe, 0xba, 0xbe};
+  std::vector<kept> all;
+  std::vector<stream_description> descriptions;
 };
 
-class fake_codec_library final : public codec_library {
- public:
-  result<std::unique_ptr<video_encoder>> make_video_encoder(const video_encoder_options&) override { return none(); }
-  result<std::unique_ptr<picture_decoder>> make_picture_decoder() override { return none(); }
-  result<std::unique_ptr<audio_encoder>> make_audio_encoder(const audio_encoder_options& options) override {
-    last_options = options;
-    if (failure) return tl::unexpected<error>(*failure);
-    return std::make_unique<fake_audio_encoder>(options);
-  }
-
-  bool has_encoder(codec_id codec) override { return !is_video(codec); }
-
-  std::optional<error> failure;
-  audio_encoder_options last_options;
-
- private:
-  static tl::unexpected<error> none() { return fail(error_code::unsupported, "not in this fake"); }
-};
-
-}  // namespace campush::test
+}  // namespace campush

@@ -38,8 +38,9 @@ bool picture_gate::admits(time_point captured_at) noexcept {
   m_last_seen = captured_at;
   if (m_period > duration::zero()) {
     // Cameras stamp unevenly: a picture that is nearly due is the one.
-    if (m_has_admitted && captured_at + m_period / 4 < m_next) return false;
-    const bool is_on_time = m_has_admitted && captured_at < m_next + m_period;
+    const bool is_far_back = captured_at + 2 * m_period < m_next;
+    if (m_has_admitted && captured_at + m_period / 4 < m_next && !is_far_back) return false;
+    const bool is_on_time = m_has_admitted && captured_at < m_next + m_period && !is_far_back;
     m_next = (is_on_time ? m_next : captured_at) + m_period;
   }
   m_has_admitted = true;
