@@ -44,6 +44,7 @@ struct fake_node {
   uint32_t answered_fourcc = 0;  ///< S_FMT answers with it, whatever was asked; 0: with what was asked
   uint32_t plane_count = 1;      ///< multi-planar nodes
   std::array<uint32_t, 3> sizes{64u << 10, 0, 0}, strides{};
+  uint32_t padding = 0;  ///< buffers are so much longer than their format says
   uint32_t field = V4L2_FIELD_NONE, quantization = V4L2_QUANTIZATION_DEFAULT, colorspace = V4L2_COLORSPACE_REC709;
   bool has_rate = true;
   v4l2_fract interval{1, 25};

@@ -53,7 +53,7 @@ struct captured_buffer {
   int64_t stamp_us = 0;
   bool has_monotonic_stamp = false;
   bool is_damaged = false;  ///< the driver's error flag, nothing in it, or more than fits
-  bool is_full = false;     ///< as long as the format allows: every byte of its first plane is used
+  bool is_full = false;     ///< as long as the format allows: its first plane is as long as can be
   bool is_last = false;     ///< the driver ends its stream with it
 };
 
@@ -95,9 +95,10 @@ class capture_queue {
 
   const v4l2_node& m_node;
   std::shared_ptr<buffer_memory> m_memory;
+  uint32_t m_full_bytes = 0;
   uint32_t m_count = 0;
   uint32_t m_picture_size = 0;  ///< of the first plane, as agreed on; 0: unknown
-  uint32_t m_with_driver = 0;  ///< bits, as m_returned; with read(): free buffers
+  uint32_t m_with_driver = 0;   ///< bits, as m_returned; with read(): free buffers
   bool m_uses_read = false;
   bool m_is_streaming = false;
 };

@@ -135,7 +135,10 @@ result<void> raw_session::capture() {
   v4l2_device::taken_buffer taken;
   const auto has_buffer = m_device.take(m_time.now(), taken);
   if (!has_buffer) return tl::unexpected<error>(has_buffer.error());
-  return *has_buffer ? publish(taken) : result<void>{};
+  if (!*has_buffer) return {};
+  const picture_lease picture = m_decoder ? decode(taken) : lease_of(taken);
+  if (picture != nullptr) distribute(picture);
+  return {};
 }
 
 void raw_session::wait() noexcept {
@@ -148,34 +151,28 @@ void raw_session::wait() noexcept {
   m_device.node().calls().poll(watched.data(), watched.size(), static_cast<int>(std::clamp<int64_t>(left, 0, longest)));
 }
 
-result<void> raw_session::publish(const v4l2_device::taken_buffer& taken) {
-  auto picture = m_decoder ? decode(taken) : lease_of(taken);
-  if (!picture) return tl::unexpected<error>(std::move(picture.error()));
-  if (*picture != nullptr) distribute(*picture);
-  return {};
-}
-
 /// Null for an image that cannot be decoded: the next one may be good.
-result<picture_lease> raw_session::decode(const v4l2_device::taken_buffer& taken) {
+picture_lease raw_session::decode(const v4l2_device::taken_buffer& taken) {
   const captured_buffer::plane& plane = taken.buffer.planes[0];
   auto picture = m_decoder->decode(byte_view(plane.data, plane.used), taken.captured_at);
-  auto back = picture ? m_device.give_back(taken.buffer) : m_device.reject(taken.buffer);
-  if (!back) return tl::unexpected<error>(std::move(back.error()));
-  return picture ? std::move(*picture) : picture_lease{};
+  if (picture) {
+    m_device.give_back(taken.buffer);
+    return std::move(*picture);
+  }
+  m_device.reject(taken.buffer);
+  return nullptr;
 }
 
-result<picture_lease> raw_session::lease_of(const v4l2_device::taken_buffer& taken) {
+picture_lease raw_session::lease_of(const v4l2_device::taken_buffer& taken) {
   const auto picture = m_leases->describe(taken.buffer, taken.captured_at);
   if (!picture) {
-    auto back = m_device.reject(taken.buffer);
-    if (!back) return tl::unexpected<error>(std::move(back.error()));
-    return picture_lease{};
+    m_device.reject(taken.buffer);
+    return nullptr;
   }
   if (m_device.queue().queued() >= least_with_driver) return m_leases->lend(taken.buffer, *picture);
   picture_lease copied = m_leases->copy(*picture);
   if (copied == nullptr) m_counters.lost.fetch_add(1, std::memory_order_relaxed);
-  auto back = m_device.give_back(taken.buffer);
-  if (!back) return tl::unexpected<error>(std::move(back.error()));
+  m_device.give_back(taken.buffer);
   return copied;
 }
 

@@ -34,9 +34,8 @@ class raw_session {
  private:
   void run() noexcept;
   result<void> capture();
-  result<void> publish(const v4l2_device::taken_buffer& taken);
-  result<picture_lease> lease_of(const v4l2_device::taken_buffer& taken);
-  result<picture_lease> decode(const v4l2_device::taken_buffer& taken);
+  picture_lease lease_of(const v4l2_device::taken_buffer& taken);
+  picture_lease decode(const v4l2_device::taken_buffer& taken);
   void distribute(const picture_lease& picture) noexcept;
   void end(const error& why) noexcept;
   void wait() noexcept;

@@ -65,32 +65,34 @@ void v4l2_device::close() noexcept {
 }
 
 result<bool> v4l2_device::take(time_point now, taken_buffer& out) {
-  if (const int reason = m_queue.requeue_returned(); reason != 0) {
-    return tl::unexpected<error>(m_node.error_of(reason, "VIDIOC_QBUF"));
-  }
+  if (const int reason = m_queue.requeue_returned(); reason != 0) return handle_fault(now, reason, "VIDIOC_QBUF");
   // A driver that hands out nothing but damage must not hold the thread.
   for (uint32_t i = 0; i <= m_queue.buffer_count(); ++i) {
     const int reason = m_queue.take(out.buffer);
     if (reason == EAGAIN) break;
-    if (reason == 0 && !out.buffer.is_damaged) return accept(now, out);
-    if (reason == 0 && !out.buffer.is_last) {
-      watch_sequence(out);
-      if (auto back = reject(out.buffer); !back) return tl::unexpected<error>(std::move(back.error()));
-      continue;
+    if (reason != 0) return handle_fault(now, reason, "VIDIOC_DQBUF");
+    if (!out.buffer.is_damaged) return accept(now, out);
+    if (out.buffer.is_last) {
+      m_queue.memory()->give_back(out.buffer.index);
+      return handle_fault(now, EPIPE, "VIDIOC_DQBUF");
     }
-    if (reason == 0) m_queue.memory()->give_back(out.buffer.index);
-    const error why = m_node.error_of(reason == 0 ? EPIPE : reason, "VIDIOC_DQBUF");
-    if (reason != 0 && !may_pass(reason)) return tl::unexpected<error>(why);
-    auto recovered = recover(now, why);
-    if (!recovered) return tl::unexpected<error>(std::move(recovered.error()));
-    return false;
+    watch_sequence(out);
+    reject(out.buffer);
   }
   auto fine = look_for_trouble(now);
   if (!fine) return tl::unexpected<error>(std::move(fine.error()));
   return false;
 }
 
-result<bool> v4l2_device::accept(time_point now, taken_buffer& out) {
+result<bool> v4l2_device::handle_fault(time_point now, int errno_value, const char* action) {
+  const error why = m_node.error_of(errno_value, action);
+  if (!may_pass(errno_value)) return tl::unexpected<error>(why);
+  auto recovered = recover(now, why);
+  if (!recovered) return tl::unexpected<error>(std::move(recovered.error()));
+  return false;
+}
+
+bool v4l2_device::accept(time_point now, taken_buffer& out) noexcept {
   const captured_buffer& buffer = out.buffer;
   const auto kind =
       buffer.has_monotonic_stamp ? capture_timestamps::stamp_clock::monotonic : capture_timestamps::stamp_clock::other;
@@ -133,17 +135,15 @@ duration v4l2_device::patience() const noexcept {
   return std::max(period * periods_to_a_stall, shortest_patience);
 }
 
-result<void> v4l2_device::give_back(const captured_buffer& buffer) {
+void v4l2_device::give_back(const captured_buffer& buffer) noexcept {
   m_queue.memory()->give_back(buffer.index);
-  if (const int reason = m_queue.requeue_returned(); reason != 0) {
-    return tl::unexpected<error>(m_node.error_of(reason, "VIDIOC_QBUF"));
-  }
-  return {};
+  // What the driver does not take now is offered again, and judged, by the next take().
+  if (m_queue.requeue_returned() != 0) return;
 }
 
-result<void> v4l2_device::reject(const captured_buffer& buffer) {
+void v4l2_device::reject(const captured_buffer& buffer) noexcept {
   add(m_counters.damaged, 1);
-  return give_back(buffer);
+  give_back(buffer);
 }
 
 short v4l2_device::poll_events() const noexcept {

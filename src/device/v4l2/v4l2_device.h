@@ -42,10 +42,10 @@ class v4l2_device {
   };
   /// None: nothing yet. Buffers that the driver marks as damaged, or cannot have filled so, are counted and given back.
   [[nodiscard]] result<bool> take(time_point now, taken_buffer& out);
-  /// At once into the driver's hands again: for a buffer that stayed on this thread.
-  [[nodiscard]] result<void> give_back(const captured_buffer& buffer);
-  /// The buffer was of no use after all: counted, given back, and no sign of life.
-  [[nodiscard]] result<void> reject(const captured_buffer& buffer);
+  /// At once into the driver's hands again: for a buffer that stayed on this thread. What fails here is found by the next take().
+  void give_back(const captured_buffer& buffer) noexcept;
+  /// The buffer was of no use after all: counted and given back.
+  void reject(const captured_buffer& buffer) noexcept;
 
   time_point next_check() const noexcept { return m_silent_until; }
   int descriptor() const noexcept { return m_node.descriptor(); }
@@ -54,7 +54,8 @@ class v4l2_device {
   const capture_format& format() const noexcept { return m_format; }
 
  private:
-  result<bool> accept(time_point now, taken_buffer& out);
+  bool accept(time_point now, taken_buffer& out) noexcept;
+  result<bool> handle_fault(time_point now, int errno_value, const char* action);
   short poll_events() const noexcept;
   result<void> look_for_trouble(time_point now);
   result<void> recover(time_point now, const error& why);

@@ -191,7 +191,7 @@ result<step_outcome> v4l2_source::handle(const v4l2_device::taken_buffer& taken,
     // The driver was restarted in between.
     const captured_buffer old = m_held->buffer;
     m_held.reset();
-    if (auto back = m_device.give_back(old); !back) return tl::unexpected<error>(std::move(back.error()));
+    m_device.give_back(old);
   }
   if (taken.is_first && taken.buffer.is_full && !m_device.queue().uses_read()) {
     m_held = taken;
@@ -213,7 +213,8 @@ result<void> v4l2_source::resolve_held(const v4l2_device::taken_buffer& followin
   m_held.reset();
   if (following.follows_gap) {
     log_info(log_module::device, "{}: its first buffer was an old one and is left out", m_device.node().path());
-    return m_device.give_back(held.buffer);
+    m_device.give_back(held.buffer);
+    return {};
   }
   const auto delivered = deliver(held, sink);
   if (!delivered) return tl::unexpected<error>(delivered.error());
@@ -233,8 +234,11 @@ result<bool> v4l2_source::deliver(const v4l2_device::taken_buffer& taken, frame_
     if (!cut) return tl::unexpected<error>(cut.error());
     fate = *cut;
   }
-  auto back = fate == unit_fate::refused ? m_device.reject(taken.buffer) : m_device.give_back(taken.buffer);
-  if (!back) return tl::unexpected<error>(std::move(back.error()));
+  if (fate == unit_fate::refused) {
+    m_device.reject(taken.buffer);
+  } else {
+    m_device.give_back(taken.buffer);
+  }
   return fate == unit_fate::sent;
 }
 

@@ -201,7 +201,10 @@ TEST_F(raw_camera_feeds, that_never_let_go_do_not_starve_the_driver) {
   }
   EXPECT_EQ(greedy.lost_pictures(), 0U);
   // Neither buffers nor copies are left: the camera goes on, its pictures are lost.
-  for (uint8_t mark = 9; mark <= 12; ++mark) ASSERT_TRUE(fill(mark));
+  for (uint8_t mark = 9; mark <= 12; ++mark) {
+    ASSERT_TRUE(eventually([this] { return driver.queued_buffers() == 2 && driver.done_buffers() == 0; }));
+    ASSERT_TRUE(fill(mark));
+  }
   EXPECT_TRUE(eventually([&greedy] { return greedy.lost_pictures() == 4; }));
   for (size_t i = 0; i < kept.size(); ++i) EXPECT_EQ(kept[i]->planes[0][picture_bytes - 1], i + 1);
   kept.clear();

@@ -65,6 +65,18 @@ TEST_F(v4l2_source_steps, leaves_out_the_stale_first_buffer_of_a_loopback) {
   EXPECT_EQ(driver.queued_buffers(), 4U);
 }
 
+TEST_F(v4l2_source_steps, knows_a_full_buffer_by_the_size_agreed_on) {
+  driver.node().padding = 4096;  // buffers are whole pages
+  ASSERT_TRUE(open());
+  std::vector<uint8_t> stale(driver.node().sizes[0]);
+  fill_and_step(stale);
+  fake_v4l2::filling next;
+  next.sequence = 17;
+  fill_and_step(h264_idr(), next);
+  EXPECT_EQ(source->health().damaged_buffers, 0U);
+  EXPECT_EQ(sink.frames.size(), 1U);
+}
+
 TEST_F(v4l2_source_steps, delivers_a_full_first_buffer_that_the_sequence_goes_on_from) {
   ASSERT_TRUE(open());
   std::vector<uint8_t> full = h264_idr();
@@ -375,10 +387,23 @@ TEST_F(v4l2_source_steps, restarts_an_encoder_that_ended_its_stream) {
   EXPECT_EQ(driver.queued_buffers(), 4U);
 }
 
+/// Drivers in an error condition say so when they are given a buffer, too (vivid's fatal error).
+TEST_F(v4l2_source_steps, restarts_a_driver_that_does_not_take_its_buffer_back) {
+  ASSERT_TRUE(open());
+  driver.fail(VIDIOC_QBUF, EIO, 2);
+  EXPECT_EQ(*fill_and_step(h264_idr()), step_outcome::delivered);
+  EXPECT_EQ(*step(), step_outcome::idle);
+  EXPECT_EQ(driver.count(VIDIOC_STREAMON), 2);
+  EXPECT_EQ(driver.queued_buffers(), 4U);
+  EXPECT_EQ(source->health().stalls, 1U);
+  fill_and_step(h264_idr());
+  EXPECT_EQ(sink.frames.size(), 2U);
+}
+
 TEST_F(v4l2_source_steps, fails_when_a_buffer_cannot_be_given_back) {
   ASSERT_TRUE(open());
-  driver.fail(VIDIOC_QBUF, EIO);
-  fill(h264_idr());
+  driver.fail(VIDIOC_QBUF, ENODEV, 2);
+  EXPECT_EQ(*fill_and_step(h264_idr()), step_outcome::delivered);
   const auto outcome = step();
   ASSERT_FALSE(outcome);
   EXPECT_THAT(outcome.error().message, HasSubstr("VIDIOC_QBUF"));
