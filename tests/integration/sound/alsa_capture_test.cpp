@@ -100,7 +100,7 @@ class alsa_capture : public ::testing::Test {
   }
 
   static test::fake_card* card;
-  const system_clock time;
+  const system_clock time{};
   wake_signal wake;
   keeping_library codecs;
   audio_config config;

@@ -67,7 +67,7 @@ class microphone_threads : public ::testing::Test {
     return wanted() >= count;
   }
 
-  const system_clock time;
+  const system_clock time{};
   audio_config config;
   source_switches switches;
 };
@@ -185,7 +185,7 @@ TEST_F(microphone_threads, outlive_a_thousand_feeds_from_several_threads) {
 }
 
 TEST(microphone_hub, shares_one_microphone_among_those_who_ask_for_the_same) {
-  const system_clock time;
+  const system_clock time{};
   microphone_hub hub;
   const sound_maker none = [](const audio_config&) -> result<std::unique_ptr<media_source>> {
     return fail(error_code::unsupported, "none");

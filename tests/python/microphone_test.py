@@ -1,0 +1,172 @@
+"""`campush run` with the sound of a microphone beside the pictures of a file, pushed to campush-sink: pitch, time, faults.
+
+The microphone is a plug-in of ALSA (tests/fakes/pcm_fakecap.cpp), so that libasound itself is in use on a machine without a sound card.
+"""
+
+import array
+import os
+import pathlib
+import subprocess
+
+import harness
+import media
+from harness import file_source
+
+FAKECAP = os.environ.get("CAMPUSH_FAKECAP", "")
+TONE_HZ = 437
+A_LAW_SILENCE = b"\xd5" * 160
+# One frame of each codec, in ms.
+FRAME_MS = {"aac": 1024 / 48, "g711a": 20}
+
+
+def expand_a_law(code):
+    """ITU-T G.711."""
+    code ^= 0x55
+    segment, step = code >> 4 & 7, code & 15
+    size = step * 2 + 1 if segment == 0 else (step * 2 + 33) << (segment - 1)
+    return size if code & 0x80 else -size
+
+
+def pitch(samples, rate):
+    """By upward crossings of zero."""
+    first = last = None
+    count = 0
+    for at in range(1, len(samples)):
+        if samples[at - 1] < 0 <= samples[at]:
+            first = at if first is None else first
+            last, count = at, count + 1
+    assert count > 2, f"{count} crossings in {len(samples)} samples"
+    return (count - 1) * rate / (last - first)
+
+
+class microphone_case(harness.case):
+    needs = ("campush", "campush-sink")
+
+    def setUp(self):
+        super().setUp()
+        if not FAKECAP:
+            self.skipTest("built without ALSA")
+        self.control = self.path / "control"
+        self.alsa = self.path / "asound.conf"
+        self.alsa.write_text(f"""</usr/share/alsa/alsa.conf>
+pcm_type.fakecap {{ lib "{FAKECAP}" }}
+pcm.mic {{ type fakecap control "{self.control}" tone {TONE_HZ} ppm 100 rate 48000 channels 1 }}
+""", encoding="utf-8")
+
+    def tell(self, fault):
+        draft = self.path / "draft"
+        draft.write_text(fault, encoding="utf-8")
+        draft.rename(self.control)
+
+    def push(self, server, **audio):
+        self.codec = audio.get("codec", "aac")
+        camera = harness.camera(file_source("gate.h264"), server.url("gate"),
+                                audio={"type": "alsa", "device": "mic", **audio})
+        agent = harness.agent(self, harness.config_of([camera]), env={"ALSA_CONFIG_PATH": str(self.alsa)})
+        agent.until(state="connected")
+        return agent
+
+    def health(self, agent):
+        return agent.cameras()[0]["health"]
+
+    def until_health(self, agent, what, wanted, seconds=15):
+        harness.eventually(lambda: f"{what}: {self.health(agent)}", lambda: wanted(self.health(agent)), seconds)
+
+    def sent_sounds(self, agent):
+        return agent.session()["frames_sent"]["audio"]
+
+    def until_more_sound(self, agent, count=100):
+        wanted = self.sent_sounds(agent) + count
+        harness.eventually(f"{count} more frames of sound", lambda: self.sent_sounds(agent) >= wanted)
+
+    def finish(self, agent, server):
+        """What the server has recorded, once its times have been judged."""
+        self.assertEqual(agent.stop()[0], 0)
+        stats = server.until_closed()
+        self.assertEqual(stats["pictures"]["missing_references"], 0)
+        received = media.recording(pathlib.Path(stats["recording"]))
+        times = [each.time for each in received.sounds]
+        steps = [after - before for before, after in zip(times, times[1:])]
+        self.assertGreater(min(steps), 0, "times of sound that do not advance")
+        self.assertLess(max(steps), 3 * FRAME_MS[self.codec], "a hole in the sound")
+        both = [times[-1] - times[0], received.pictures[-1].dts - received.pictures[0].dts]
+        self.assertLess(abs(both[0] - both[1]), 300, f"sound and pictures are not of one length: {both} ms")
+        return received, stats
+
+
+class microphone(microphone_case):
+    def test_aac_keeps_the_pitch(self):
+        server = harness.sink(self)
+        agent = self.push(server, codec="aac")
+        self.until_more_sound(agent, 150)
+        received, stats = self.finish(agent, server)
+        if "CAMPUSH_WITH_LIBAV" in agent.child.log():
+            self.skipTest("built without encoders")
+        self.assertEqual(received.audio_codec, "aac")
+        harness.require("ffmpeg")
+        decoded = subprocess.run([harness.tool("ffmpeg"), "-v", "error", "-i", stats["recording"], "-map", "0:a", "-ac", "1", "-ar",
+                                  "48000", "-f", "s16le", "-"], capture_output=True, check=True, timeout=60).stdout
+        samples = array.array("h", decoded[:len(decoded) // 2 * 2])
+        self.assertAlmostEqual(pitch(samples[24000:], 48000), TONE_HZ, delta=2)
+
+    def test_a_law_keeps_the_pitch(self):
+        server = harness.sink(self)
+        agent = self.push(server, codec="g711a")
+        self.until_more_sound(agent, 150)
+        received, _ = self.finish(agent, server)
+        self.assertEqual(received.audio_codec, "alaw")
+        frames = [each.data for each in received.sounds if each.data != A_LAW_SILENCE]
+        self.assertGreater(len(frames), 100)
+        samples = [expand_a_law(code) for code in b"".join(frames[-100:])]
+        self.assertAlmostEqual(pitch(samples, 8000), TONE_HZ, delta=2)
+
+    def test_an_overrun_is_counted_and_sound_goes_on(self):
+        server = harness.sink(self)
+        agent = self.push(server, codec="g711a")
+        self.until_more_sound(agent, 50)
+        self.tell("xrun")
+        self.until_health(agent, "an overrun", lambda health: health["overruns"] == 1)
+        self.until_more_sound(agent, 50)
+        received, _ = self.finish(agent, server)
+        self.assertNotEqual(received.sounds[-1].data, A_LAW_SILENCE)
+        self.assertEqual(agent.child.log().count("Session cam0_stream0 connected"), 1)
+
+    def test_silence_stands_in_for_a_microphone_that_is_unplugged(self):
+        server = harness.sink(self)
+        agent = self.push(server, codec="g711a")
+        self.until_more_sound(agent, 50)
+        self.tell("unplug")
+        self.until_health(agent, "silence", lambda health: health["is_filled_with_silence"])
+        self.until_more_sound(agent, 50)
+        self.control.unlink()
+        self.until_health(agent, "sound", lambda health: not health["is_filled_with_silence"])
+        self.until_more_sound(agent, 50)
+        received, _ = self.finish(agent, server)
+        kinds = [each.data == A_LAW_SILENCE for each in received.sounds]
+        changes = [at for at in range(1, len(kinds)) if kinds[at] != kinds[at - 1]]
+        # Silence may come first, too, until the microphone is open.
+        self.assertIn(len(changes), (2, 3))
+        self.assertFalse(kinds[-1])
+        self.assertGreater(changes[-1] - changes[-2], 40, "frames of silence")
+        self.assertEqual(agent.child.log().count("Session cam0_stream0 connected"), 1)
+
+    def test_pictures_do_not_wait_for_a_microphone_that_is_missing(self):
+        self.tell("unplug")
+        server = harness.sink(self)
+        agent = self.push(server, codec="aac")
+        self.until_more_sound(agent, 50)
+        received, _ = self.finish(agent, server)
+        self.assertEqual(received.audio_codec, "aac")
+        self.assertEqual({each.data for each in received.sounds}, {bytes([0x00, 0xC8, 0x00, 0x07])})
+
+    def test_a_muted_microphone_is_never_opened(self):
+        server = harness.sink(self)
+        agent = self.push(server, codec="g711a", muted=True)
+        self.until_more_sound(agent, 50)
+        received, _ = self.finish(agent, server)
+        self.assertEqual({each.data for each in received.sounds}, {A_LAW_SILENCE})
+        self.assertNotIn("mic0: opened", agent.child.log())
+
+
+if __name__ == "__main__":
+    harness.main()
