@@ -55,7 +55,9 @@ struct fake_node {
   bool is_plugged = true;
 
   bool is_multiplanar() const {
-    return (capabilities & V4L2_CAP_VIDEO_CAPTURE_MPLANE) != 0 && (capabilities & V4L2_CAP_VIDEO_CAPTURE) == 0;
+    const uint32_t single = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_M2M;
+    const uint32_t multi = V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_M2M_MPLANE;
+    return (capabilities & multi) != 0 && (capabilities & single) == 0;
   }
   uint32_t type() const { return is_multiplanar() ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE; }
 };

@@ -98,7 +98,9 @@ result<void> v4l2_node::query() {
   const bool has_own_flags = (answer.capabilities & V4L2_CAP_DEVICE_CAPS) != 0;
   out.flags = has_own_flags ? answer.device_caps : answer.capabilities;
   out.can_capture = (out.flags & capture_flags) != 0;
-  out.is_multiplanar = (out.flags & V4L2_CAP_VIDEO_CAPTURE) == 0 && (out.flags & V4L2_CAP_VIDEO_CAPTURE_MPLANE) != 0;
+  const bool has_single = (out.flags & (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_M2M)) != 0;
+  const bool has_multi = (out.flags & (V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_M2M_MPLANE)) != 0;
+  out.is_multiplanar = has_multi && !has_single;
   out.can_stream = (out.flags & V4L2_CAP_STREAMING) != 0;
   out.can_read = (out.flags & V4L2_CAP_READWRITE) != 0;
   out.is_memory_to_memory = (out.flags & memory_to_memory_flags) != 0;
