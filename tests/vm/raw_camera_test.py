@@ -92,7 +92,8 @@ class agent_with_an_encoder_of_the_kernel(push_case.push_case):
     def test_goes_on_after_an_error_of_the_driver(self):
         agent = self.run_on_vivid()
         self.inject("inject_fatal_streaming_error=1")
-        agent.until_stream(lambda stream: stream["health"]["stalls"] > 0)
+        # Whichever call meets it first: one is a stall, the other a failure of the source.
+        agent.until_stream(lambda stream: stream["health"]["stalls"] + stream["failures"] > 0)
         self.until_pushed(push_case.RATE)
         agent.stop()
 
