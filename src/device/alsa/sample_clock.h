@@ -5,7 +5,7 @@
 namespace campush {
 
 /// When the samples of a sound card were captured. The card counts with a crystal of its own, some 10 to 200 ppm off the monotonic
-/// clock: this measures it and gives times on the monotonic clock that stay true for months (docs/decisions/0013).
+/// clock: this measures it and gives times on the monotonic clock that stay true for months (docs/decisions/0014).
 /// Shape: observe() with what the driver says of each period, time_of() for each block read, restart() whenever the device was stopped.
 ///   Times never go back, and move against the samples by at most 0.5 %, except over a gap.
 /// Units: positions count the samples of one channel since the device was opened, lost ones excluded.
