@@ -57,7 +57,8 @@ const check_table& hal_check::run() {
     check_stop_and_start();
   }
   if (m_is_open) close();
-  if (is_flowing) check_reopening();
+  // What a call that has not returned refers to is not touched any more.
+  if (is_flowing && !m_caller.is_stuck()) check_reopening();
   return m_table;
 }
 

@@ -191,9 +191,10 @@ typedef struct campush_hal_table {
    * Errors: GONE, FAILED; the channel stays open and stopped. */
   int (*start)(campush_hal_channel* channel);
 
-  /* Optional. A descriptor that poll() finds readable when get has a unit, valid from start to stop or to a set_codec, after
-   * which it is asked for again. It stays the plug-in's; campush neither reads nor closes it. With one, get is called with a time-out of 0 only. Without one (null, or a negative result) get is
-   * called with a time-out, or every few milliseconds with 0 where another channel waits for its turn.
+  /* Optional. A descriptor that poll() finds readable when get has a unit, valid from start to stop or to a set_codec, after which
+   * it is asked for again. It stays the plug-in's; campush neither reads nor closes it. With one, get is called with a time-out
+   * of 0 only. Without one (null, or a negative result) get is called with a time-out, or every few milliseconds with 0 where
+   * another channel waits for its turn.
    * Errors: any negative value: there is none. */
   int (*poll_fd)(campush_hal_channel* channel);
 
