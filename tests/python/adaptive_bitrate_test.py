@@ -117,8 +117,11 @@ class adaptive_bitrate(harness.case):
     def test_a_round_trip_of_600_ms_costs_nothing_with_bbr_which_pauses(self):
         cable = self.push_far("bbr")
         # It stops for two round trips when it has seen no shorter one for 10 s.
-        pause = lambda: " cwnd:4 " in cable.camera.run("ss", "-Htin", "dport", f"= :{self.server.port}")
-        harness.eventually("a pause", pause, 50)
+        def is_pausing():
+            time.sleep(0.3)
+            return " cwnd:4 " in cable.camera.run("ss", "-Htin", "dport", f"= :{self.server.port}")
+
+        harness.eventually("a pause", is_pausing, 60)
         time.sleep(8)
         self.check_untouched()
 
