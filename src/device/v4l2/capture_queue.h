@@ -95,7 +95,6 @@ class capture_queue {
 
   const v4l2_node& m_node;
   std::shared_ptr<buffer_memory> m_memory;
-  uint32_t m_full_bytes = 0;
   uint32_t m_count = 0;
   uint32_t m_picture_size = 0;  ///< of the first plane, as agreed on; 0: unknown
   uint32_t m_with_driver = 0;   ///< bits, as m_returned; with read(): free buffers
