@@ -9,11 +9,16 @@
 
 namespace campush::test {
 
+struct hostile_server_options {
+  /// How long it goes on listening when it has said everything.
+  duration before_last_word = std::chrono::milliseconds(100);
+};
+
 /// Holds a hostile_dialogue with whoever connects.
 /// Thread: loop-thread.
 class hostile_server {
  public:
-  hostile_server(event_loop& loop, network& streams);
+  hostile_server(event_loop& loop, network& streams, const hostile_server_options& options = {});
   ~hostile_server();
   hostile_server(const hostile_server&) = delete;
   hostile_server& operator=(const hostile_server&) = delete;
@@ -24,6 +29,8 @@ class hostile_server {
   /// Ends what is open, as a server does that goes away.
   void close_all();
   size_t open_connections() const;
+  /// Closes those that have been silent, both sides, for so long.
+  void close_idle(duration silence);
   uint64_t accepted() const noexcept { return m_accepted; }
 
  private:
@@ -31,6 +38,7 @@ class hostile_server {
 
   event_loop& m_loop;
   network& m_network;
+  const hostile_server_options m_options;
   std::unique_ptr<stream_acceptor> m_acceptor;
   hostile_dialogue m_dialogue;
   std::vector<std::unique_ptr<visitor>> m_visitors;

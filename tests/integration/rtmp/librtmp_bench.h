@@ -52,7 +52,7 @@ class librtmp_bench {
   std::unique_ptr<publisher> subject;
   tag_pool pool;
 
-  void make(const std::string& url, std::chrono::milliseconds patience = std::chrono::seconds(5)) {
+  void make(const std::string& url, std::chrono::milliseconds patience = std::chrono::seconds(30)) {
     publish_target target;
     target.url = *stream_url::parse(url);
     target.handshake_timeout = patience;
@@ -61,12 +61,12 @@ class librtmp_bench {
     subject = factory.make(target, heard);
     heard.output = subject.get();
   }
-  void start(const std::string& url, std::chrono::milliseconds patience = std::chrono::seconds(5)) {
+  void start(const std::string& url, std::chrono::milliseconds patience = std::chrono::seconds(30)) {
     make(url, patience);
     subject->start();
   }
   template <class Predicate>
-  bool wait_for(Predicate is_met, duration limit = std::chrono::seconds(20)) {
+  bool wait_for(Predicate is_met, duration limit = std::chrono::seconds(60)) {
     const time_point end = loop.now() + limit;
     while (!is_met()) {
       if (loop.now() >= end) return false;

@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include "fakes/heap_meter.h"
 #include "fakes/seeded_random.h"
 #include "integration/hostile/hostile_server.h"
 #include "integration/rtmp/librtmp_bench.h"
@@ -13,8 +14,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using namespace test;
 
-constexpr uint64_t usual_dialogues = 400;
-constexpr milliseconds short_patience(150), long_patience(3000);
+/// One after the other, so that each can be measured; hostile_tcp_test holds 10 000, many at once.
+constexpr uint64_t usual_dialogues = 200;
+constexpr size_t max_heap_per_session = 4u << 20;
+constexpr milliseconds short_patience(150), long_patience(30'000);
 
 uint64_t number_of(const char* variable, uint64_t usual) {
   const char* const given = std::getenv(variable);
@@ -22,7 +25,7 @@ uint64_t number_of(const char* variable, uint64_t usual) {
 }
 
 struct hostile_bench : librtmp_bench {
-  hostile_server evil{loop, network};
+  hostile_server evil{loop, network, {milliseconds(20)}};
   std::string authority;
   uint64_t published = 0;
 
@@ -35,18 +38,21 @@ struct hostile_bench : librtmp_bench {
   /// One connection, some pictures if it comes so far, and its end.
   void hold(hostile_dialogue dialogue, const char* scheme = "rtmp", milliseconds patience = short_patience) {
     evil.play(std::move(dialogue));
+    const size_t held = heap_bytes();
+    reset_heap_peak();
     start(std::string(scheme) + "://user:pass@" + authority + "/live/gate", patience);
     const outgoing_tag tag = picture(3000, 40);
-    ASSERT_TRUE(wait_for([this] { return heard.is_published || heard.has_failed; }, seconds(10)));
+    ASSERT_TRUE(wait_for([this] { return heard.is_published || heard.has_failed; }));
     if (heard.is_published) ++published;
     for (int i = 0; i < 20 && !heard.has_failed; ++i) {
       static_cast<void>(subject->write(&tag, 1, video_dialect::enhanced));
       loop.run_one_for(milliseconds(1));
     }
     if (!heard.has_failed) subject->stop(short_patience);
-    ASSERT_TRUE(wait_for([this] { return heard.has_failed; }, seconds(10)));
+    ASSERT_TRUE(wait_for([this] { return heard.has_failed; }));
     subject.reset();
-    ASSERT_TRUE(wait_for([this] { return factory.crew().size() == 0; }, seconds(10)));
+    ASSERT_TRUE(wait_for([this] { return factory.crew().size() == 0; }));
+    ASSERT_LE(heap_peak_bytes() - held, max_heap_per_session);
   }
 };
 
