@@ -208,7 +208,7 @@ session_config quick_config(uint32_t camera, uint32_t stream, uint32_t destinati
   config.retry_policy.max_delay = seconds(2);
   config.retry_policy.stable = seconds(2);
   config.failback.after = seconds(3);
-  config.timeouts.handshake = seconds(1);
+  config.timeouts.handshake = seconds(2);
   return config;
 }
 
@@ -228,7 +228,7 @@ TEST(multi_camera_tcp, sessions_survive_dying_servers_over_real_tcp) {
       }
     }
   }
-  EXPECT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(20)));
+  EXPECT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(60)));
 
   const time_point end = site.time.now() + span;
   while (site.time.now() < end) {
@@ -252,7 +252,8 @@ TEST(multi_camera_tcp, sessions_survive_dying_servers_over_real_tcp) {
   const time_point asked_at = site.time.now();
   site.sessions->shutdown(seconds(2), [&done] { done.set_value(); });
   done.get_future().wait();
-  EXPECT_LE(site.time.now() - asked_at, seconds(3));
+  // Who waited for a server or for librtmp's thread would wait for 8 s or 30 s.
+  EXPECT_LE(site.time.now() - asked_at, seconds(6));
 }
 
 TEST(multi_camera_tcp, a_killed_primary_is_followed_by_a_keyframe_on_the_backup) {
@@ -264,14 +265,14 @@ TEST(multi_camera_tcp, a_killed_primary_is_followed_by_a_keyframe_on_the_backup)
   config.backend = chosen_backend();
   config.urls = {url_entry(servers.url(0, "/live/x")), url_entry(servers.url(1, "/live/x"))};
   ASSERT_TRUE(site.sessions->create_session(config).has_value());
-  ASSERT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(20)));
+  ASSERT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(60)));
   site.pause(milliseconds(1500));
   const time_point killed_at = site.time.now();
   servers.with(0, [](rtmp_server& server) {
     server.stop();
     return 0;
   });
-  ASSERT_TRUE(site.wait_for([&] { return watch.first_keyframe_us != 0; }, seconds(20)));
+  ASSERT_TRUE(site.wait_for([&] { return watch.first_keyframe_us != 0; }, seconds(60)));
   const int64_t took_us = watch.first_keyframe_us - killed_at.time_since_epoch().count();
   RecordProperty("failover_us", static_cast<int>(took_us));
   EXPECT_LT(took_us, 5'000'000);
@@ -294,7 +295,7 @@ TEST(multi_camera_tcp, publishes_over_ipv6) {
     config.backend = chosen_backend();
     config.urls = {url_entry("rtmp://[::1]:" + std::to_string(address->port) + "/live/x")};
     ASSERT_TRUE(site.sessions->create_session(config).has_value());
-    EXPECT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(20)));
+    EXPECT_TRUE(site.wait_for([&] { return site.is_all_connected(); }, seconds(60)));
   }
   home.call([&] {
     server.reset();
@@ -316,7 +317,7 @@ TEST(multi_camera_tcp, the_embedded_instance_publishes_with_a_loop_of_its_own) {
   {
     camera_instance camera(tiny_camera(0), time, default_source_factory(), attach_to(*manager));
     camera.start();
-    const time_point end = time.now() + seconds(20);
+    const time_point end = time.now() + seconds(60);
     while (manager->find(*id)->state != session_state::connected && time.now() < end) {
       pause.run_one_for(milliseconds(5));
     }

@@ -74,6 +74,7 @@ class adaptive_bitrate(harness.case):
         harness.eventually(lambda: f"full rate: {self.rows()[-1]}", lambda: self.rows()[-1]["encoder_kbps"] == CONFIGURED_KBPS,
                            FULL_AGAIN_WITHIN_S)
         full_again_s = time.monotonic() - changes[-1][0]
+        self.assertLess(full_again_s, FULL_AGAIN_WITHIN_S)
         time.sleep(5 if "CAMPUSH_ADAPTIVE_CSV" in os.environ else 1)
         rows = self.end()
         self.write_plot_table(rows, changes)

@@ -292,7 +292,7 @@ class failing_network(walk):
                 self.dns.answer_with(mode)
                 report = self.report(f"rtmp://{HOST}/live/x")
                 self.expect_failure(report, "dns", reason, detail)
-                self.assertLess(self.step(report, "dns")["ms"], 6000)
+                self.assertLess(self.step(report, "dns")["ms"], 9000)
 
     def test_a_dead_ipv6_address_is_named_and_costs_nothing(self):
         sink = self.sink()
@@ -301,7 +301,7 @@ class failing_network(walk):
         self.assertTrue(report["ok"], report)
         self.assertIn("127.0.0.1 (IPv4)", self.step(report, "dns")["detail"])
         self.assertIn(f"127.0.0.1:{sink.port} from", self.step(report, "tcp")["detail"])
-        self.assertLess(self.step(report, "tcp")["ms"], 1000)
+        self.assertLess(self.step(report, "tcp")["ms"], 3000, "ms; its time-out is 5 s")
 
     def test_a_black_hole(self):
         self.home.filter("tcp dport 1935 drop")

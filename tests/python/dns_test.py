@@ -34,15 +34,15 @@ class dns(harness.case):
     def check_end(self, agent):
         code, seconds = agent.child.stop(signal.SIGTERM)
         self.assertEqual(code, 0)
-        self.assertLess(seconds, 2)
+        self.assertTrue(harness.is_within(seconds, 2), f"{seconds} s")
 
     def test_a_silent_dns_delays_nobody_else_and_ends_within_2_seconds(self):
         agent = self.run_agent(self.server.url("numeric"), self.named_url(), f"rtmp://other.{HOST}/live/x")
-        agent.until(camera_id=0, state="connected", seconds=3)
+        agent.until(camera_id=0, state="connected")
         for camera_id in (1, 2):
+            # Its 5 s have not passed: nobody waited for them.
             status = agent.session(camera_id=camera_id)
-            self.assertEqual(status["connects"], 0)
-            self.assertTrue(status["phase"] == "resolve" or status["last_error"]["reason"] == "dns_failed", status)
+            self.assertEqual((status["connects"], status["errors"], status["phase"]), (0, 0, "resolve"))
         self.check_end(agent)
 
     def test_one_silent_name_among_16_streams_delays_no_other(self):
@@ -53,9 +53,9 @@ class dns(harness.case):
         agent = self.run_agent(*urls)
         others = [number for number in range(16) if number != 7]
         harness.eventually("15 streams are connected", lambda: all(
-            session["state"] == "connected" for session in agent.sessions() if session["camera_id"] in others), 4)
+            session["state"] == "connected" for session in agent.sessions() if session["camera_id"] in others))
         status = agent.session(camera_id=7)
-        self.assertEqual(status["connects"], 0)
+        self.assertEqual((status["connects"], status["errors"]), (0, 0), "they have waited for the silent name")
         # It goes on being looked for, and being late, while the others push.
         agent.until(camera_id=7, errors=lambda count: count > 0)
         for session in agent.sessions():

@@ -14,8 +14,11 @@ FARM = "10.99.0.1"
 class link_change(link_case):
     """A new address or another road: the connection is made again on it within seconds, without waiting for time-outs."""
 
-    def moved(self):
-        return {"connects": lambda count: count > self.before["connects"]}
+    def follow(self, agent, name, fault):
+        """What ends the connection is the news of it: no time-out."""
+        moved = {"connects": lambda count: count > self.before["connects"]}
+        after = self.measure(agent, name, fault, moved, None, True, 6)
+        self.assertGreater(after["link"]["link_changes"], self.before["link"]["link_changes"])
 
     def test_the_own_address_changes(self):
         agent = self.push()
@@ -23,7 +26,7 @@ class link_change(link_case):
         def change():
             self.camera.run(f"ip addr del {netlab.CAMERA}/24 dev cam0")
             self.camera.run(f"ip addr add {netlab.OTHER_CAMERA}/24 dev cam0")
-        self.measure(agent, "own address changed", change, self.moved(), None, True, 6)
+        self.follow(agent, "own address changed", change)
         self.end(agent)
 
     def second_road(self):
@@ -41,7 +44,7 @@ class link_change(link_case):
         self.second_road()
         agent = self.push()
         prefer = lambda: self.camera.run(f"ip route add {FARM}/32 via {SECOND_ROAD} metric 10")
-        self.measure(agent, "route moves to another device", prefer, self.moved(), None, True, 6)
+        self.follow(agent, "route moves to another device", prefer)
         self.assertIn(SECOND_CAMERA, self.machine.run("ss", "-Htn", f"sport = :{self.server.port}"))
         self.end(agent)
 
@@ -50,7 +53,7 @@ class link_change(link_case):
         self.camera.run(f"ip route add {FARM}/32 via {SECOND_ROAD} metric 200")
         agent = self.push()
         down = lambda: self.camera.run("ip link set cam0 down")
-        self.measure(agent, "device goes down, another is there", down, self.moved(), None, True, 6)
+        self.follow(agent, "device goes down, another is there", down)
         self.assertIn(SECOND_CAMERA, self.machine.run("ss", "-Htn", f"sport = :{self.server.port}"))
         self.end(agent)
 
@@ -94,7 +97,7 @@ class dead_address(link_case):
         begin = time.monotonic()
         status = agent.until(state="connected", seconds=6)
         took = time.monotonic() - begin
-        self.assertLess(took, 1, "s until connected")
+        self.assertTrue(harness.is_within(took, 1), f"{took} s until connected")
         self.assertNotIn("packets 0 ", self.machine.run("nft list table inet faults"), "the dead address was not even tried")
         self.assertEqual(status["errors"], 0)
         self.before = status

@@ -58,7 +58,7 @@ class namespace:
     def run(self, *command, must=True):
         """`command` may be one text of several words; returns its output."""
         words = command[0].split() if len(command) == 1 else list(command)
-        done = subprocess.run([*self.prefix, *words], capture_output=True, text=True, check=False, timeout=10)
+        done = subprocess.run([*self.prefix, *words], capture_output=True, text=True, check=False, timeout=40)
         assert done.returncode == 0 or not must, f"{self.name}: {' '.join(words)}: {done.stderr}"
         return done.stdout
 

@@ -78,13 +78,13 @@ class http(run_case):
         port = int(agent.address().split(":")[1])
         for request in (b"\0" * 5000, b"GET " + b"/" * 20000 + b" HTTP/1.1\r\n\r\n", b"POST /health HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n",
                         b"GET /health HTTP/1.1\r\n" + b"a: b\r\n" * 5000, b"GET /%00%ff%2e%2e/ HTTP/1.1\r\nHost: x\r\n\r\n"):
-            with socket.create_connection(("127.0.0.1", port), 5) as client:
+            with socket.create_connection(("127.0.0.1", port), 20) as client:
                 try:
                     client.sendall(request)
                     client.recv(4096)
                 except OSError:
                     continue
-        idle = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(40)]
+        idle = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(40)]
         for client in idle:
             client.close()
         harness.eventually("it answers again", lambda: agent.ask("/health")[0] == 200)
@@ -95,7 +95,7 @@ class signals(run_case):
     def check_end(self, agent, number=signal.SIGTERM):
         code, seconds = agent.child.stop(number)
         self.assertEqual(code, 0)
-        self.assertLess(seconds, MAX_SHUTDOWN_S)
+        self.assertTrue(harness.is_within(seconds, MAX_SHUTDOWN_S), f"{seconds} s")
 
     def test_sigterm_and_sigint_unpublish_and_end(self):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -340,8 +340,9 @@ class machine(run_case):
         self.until_pictures("gate")
         begin = time.monotonic()
         child.send_signal(signal.SIGTERM)
-        self.assertEqual(child.wait(10), 0)
-        self.assertLess(time.monotonic() - begin, MAX_SHUTDOWN_S)
+        self.assertEqual(child.wait(10 * harness.PATIENCE), 0)
+        seconds = time.monotonic() - begin
+        self.assertTrue(harness.is_within(seconds, MAX_SHUTDOWN_S), f"{seconds} s")
 
     def test_a_log_folder_that_does_not_exist_is_a_mistake(self):
         path = self.path / "c.json"

@@ -19,7 +19,7 @@ using ::testing::ElementsAre;
 template <class Predicate>
 bool run_until(asio_event_loop& loop, Predicate is_done) {
   while (!is_done()) {
-    if (!loop.run_one_for(10s)) return false;
+    if (!loop.run_one_for(60s)) return false;
   }
   return true;
 }

@@ -32,7 +32,7 @@ class tcp_network_test : public ::testing::TestWithParam<const char*> {
   template <class Predicate>
   bool run_until(Predicate is_done) {
     while (!is_done()) {
-      if (!m_loop.run_one_for(10s)) return false;
+      if (!m_loop.run_one_for(60s)) return false;
     }
     return true;
   }
