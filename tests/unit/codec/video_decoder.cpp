@@ -42,3 +42,9 @@ std::vector<video_decoder::decoded> video_decoder::receive() {
 }
 
 }  // namespace campush
+
+/// libx265 3.5 loses 1.2 KB with each encoder that it opens and closes.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libx265";
+}
