@@ -39,6 +39,8 @@
 extern "C" {
 #endif
 
+/* NOLINTBEGIN(readability-identifier-naming,modernize-*): C, where a prefix in capitals is the namespace */
+
 #define CAMPUSH_HAL_MAJOR 1u
 #define CAMPUSH_HAL_MINOR 0u
 #define CAMPUSH_HAL_VERSION ((CAMPUSH_HAL_MAJOR << 16) | CAMPUSH_HAL_MINOR)
@@ -237,6 +239,8 @@ __attribute__((visibility("default")))
 #endif
 const campush_hal_table*
 campush_camera_hal_entry(uint32_t agent_version);
+
+/* NOLINTEND(readability-identifier-naming,modernize-*) */
 
 #ifdef __cplusplus
 }
