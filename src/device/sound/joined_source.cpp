@@ -1,5 +1,6 @@
 #include "device/sound/joined_source.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -112,6 +113,14 @@ void joined_source::watch(child& which) noexcept {
   event.data.ptr = &which;
   if (::epoll_ctl(m_epoll, EPOLL_CTL_MOD, wanted, &event) == 0) return;
   if (::epoll_ctl(m_epoll, EPOLL_CTL_ADD, wanted, &event) < 0) which.watched = -1;
+  pollfd state{wanted, POLLIN, 0};
+  which.was_ready_when_watched = ::poll(&state, 1, 0) > 0;
+}
+
+/// A driver that has something when it is asked may not remember who asked (v4l2loopback): nothing would be heard of it again.
+void joined_source::watch_anew(child& which) noexcept {
+  ::epoll_ctl(m_epoll, EPOLL_CTL_DEL, which.watched, nullptr);
+  watch(which);
 }
 
 void joined_source::find_ready() noexcept {
@@ -124,6 +133,9 @@ void joined_source::find_ready() noexcept {
   std::array<epoll_event, 2> events{};
   const int count = ::epoll_wait(m_epoll, events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) static_cast<child*>(events[static_cast<size_t>(i)].data.ptr)->is_ready = true;
+  for (child* each : {&m_video, &m_sound}) {
+    if (!each->is_ready && each->watched >= 0 && each->was_ready_when_watched) watch_anew(*each);
+  }
 }
 
 result<step_outcome> joined_source::step(time_point now, frame_sink& sink) {

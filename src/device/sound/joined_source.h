@@ -35,12 +35,13 @@ class joined_source final : public media_source {
     joined_source& owner;
     const track_kind track;
     const std::unique_ptr<media_source> source;
-    bool is_open = false, is_ready = false;
+    bool is_open = false, is_ready = false, was_ready_when_watched = false;
     int watched = -1;
   };
 
   void find_ready() noexcept;
   void watch(child& which) noexcept;
+  void watch_anew(child& which) noexcept;
   result<step_outcome> step_video(time_point now);
   bool step_sound(time_point now);
   void open_sound(time_point now);
