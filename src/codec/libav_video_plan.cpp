@@ -27,8 +27,9 @@ constexpr uint32_t lowest_kbps = 16, highest_kbps = 200'000;
 constexpr uint32_t longest_gop = 100'000;
 /// Where nothing is asked for: bits per pixel that look well in H.264, and a keyframe so often.
 constexpr double default_bits_per_pixel = 0.07, h265_share = 0.65, default_gop_s = 2;
-/// Pictures up to this many pixels are encoded faster by one thread than two threads agree on them.
-constexpr uint64_t single_thread_area = 640 * 360;
+/// Pictures up to this many pixels are encoded sooner by one thread than two threads agree on them: libx265 hands a picture from thread to
+/// thread for each row of blocks, and on a busy machine each hand-over waits for its turn.
+constexpr uint64_t single_thread_area = 640 * 360, single_thread_area_h265 = 1280 * 720;
 constexpr uint64_t careful_area = 1280 * 720;
 
 struct profile_row {
@@ -102,8 +103,9 @@ void set_size(video_encoder_plan& plan, const video_encoder_options& options, co
   plan.height &= ~1u;
 }
 
-int threads_for(const video_encoder_plan& plan) noexcept {
-  const bool is_small = uint64_t{plan.width} * plan.height <= single_thread_area;
+int threads_for(codec_id codec, const video_encoder_plan& plan) noexcept {
+  const uint64_t area = codec == codec_id::h264 ? single_thread_area : single_thread_area_h265;
+  const bool is_small = uint64_t{plan.width} * plan.height <= area;
   return is_small || std::thread::hardware_concurrency() < 2 ? 1 : 2;
 }
 
@@ -187,7 +189,7 @@ result<video_encoder_plan> make_plan(const video_encoder_options& options, const
   plan.kbps = options.bitrate_kbps > 0 ? options.bitrate_kbps : default_kbps(options.codec, plan);
   const double pictures = std::max(1.0, std::round(default_gop_s * av_q2d(plan.frame_rate)));
   plan.gop = options.gop > 0 ? options.gop : static_cast<uint32_t>(pictures);
-  plan.threads = threads_for(plan);
+  plan.threads = threads_for(options.codec, plan);
   plan.control = options.control;
   plan.profile = options.profile;
   plan.level = options.level;
