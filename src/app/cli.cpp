@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* footer = R"(
 The usual way:
+  campush devices                what cameras, microphones and plug-ins are here?
   campush check                  is the configuration good?
   campush check --connect        can every server be pushed to, and if not, why?
   campush urls                   where does each stream go?
@@ -27,6 +28,7 @@ struct all_options {
   check_options check;
   urls_options urls;
   status_options status;
+  devices_options devices;
   demo_options demo;
 };
 
@@ -67,6 +69,14 @@ void add_status(CLI::App& app, status_options& options) {
   status->add_flag("--watch", options.is_watching, "Again every second until interrupted");
 }
 
+void add_devices(CLI::App& app, devices_options& options) {
+  CLI::App* devices = app.add_subcommand(
+      "devices", "List cameras with their formats, sizes, rates and controls, microphones, and encoder plug-ins");
+  add_config(*devices, options.config);
+  devices->add_option("--library", options.libraries, "Ask this plug-in instead of those of the configuration");
+  devices->add_flag("--json", options.as_json, "One JSON object instead of text");
+}
+
 void add_demo(CLI::App& app, demo_options& options) {
   CLI::App* demo = app.add_subcommand(
       "demo", "Two cameras (four streams) from clips, pushed to embedded servers on loopback, one of which is killed");
@@ -80,6 +90,7 @@ int dispatch(CLI::App& app, const all_options& options) {
   if (app.got_subcommand("check")) return check_command(options.check);
   if (app.got_subcommand("urls")) return urls_command(options.urls);
   if (app.got_subcommand("status")) return status_command(options.status);
+  if (app.got_subcommand("devices")) return devices_command(options.devices);
   return demo_command(options.demo);
 }
 
@@ -95,6 +106,7 @@ int run_cli(int argc, char** argv) {
   add_check(app, options.check);
   add_urls(app, options.urls);
   add_status(app, options.status);
+  add_devices(app, options.devices);
   add_demo(app, options.demo);
   try {
     app.parse(argc, argv);

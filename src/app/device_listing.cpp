@@ -84,7 +84,7 @@ void add_channel(std::string& out, const plugin_channel_report& channel) {
 
 void add_plugin(std::string& out, const plugin_finding& plugin) {
   if (!plugin.report) {
-    out += fmt::format("  {}: {}\n", plugin.path, plugin.report.error().message);
+    out += fmt::format("  {}\n", plugin.report.error().message);
     return;
   }
   const plugin_report& report = *plugin.report;

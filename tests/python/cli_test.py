@@ -45,6 +45,10 @@ MISTAKES = {
     "level out of order": (with_stream(rtmp={"urls": ["rtmp://a/b/c"], "queue": {"high_bytes": 20000}}), "warning_bytes"),
     "log file without a path": (changed(system={"log": {"target": "file"}}), '"path"'),
     "no log file at all": (changed(system={"log": {"target": "file", "path": "x", "max_files": 0}}), "allowed: integer 1"),
+    "two cameras on one device": ({"cameras": [harness.camera({"type": "v4l2", "device": "/dev/video0"}, f"rtmp://a/live/{number}", number)
+                                               for number in (0, 1)]}, "camera 1, stream main"),
+    "more than the uplink carries": (changed(system={"uplink_kbps": 100}, cameras=[{"streams": [
+        {"source": file_source("gate.h264"), "encoder": {"bitrate": 101}, "rtmp": {"urls": ["rtmp://a/b/c"]}}]}]), "/system/uplink_kbps"),
     "HTTP for all without a token": (changed(http={"listen": "0.0.0.0:8080"}), "token_file"),
     "HTTP at a name": (changed(http={"listen": "localhost:8080"}), "/http/listen"),
     "scheme": (with_url("http://a/live/x"), "rtmp://"),
@@ -67,7 +71,7 @@ class usage(harness.case):
         self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
 
     def test_help_and_version_are_good(self):
-        for options in (["--help"], ["--version"], *([command, "--help"] for command in ("run", "check", "urls", "status", "demo"))):
+        for options in (["--help"], ["--version"], *([command, "--help"] for command in ("run", "check", "urls", "status", "devices", "demo"))):
             with self.subTest(options):
                 done = self.run_campush(*options)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -136,7 +140,9 @@ class usage(harness.case):
         """Valid, and yet nothing will come of it."""
         cases = {
             "clip that is missing": (with_stream(source=file_source(self.path / "absent.h264")), "absent.h264"),
-            "source of another build": (with_stream(source={"type": "v4l2", "device": "/dev/video9"}), "v4l2"),
+            "source of another build": (with_stream(source={"type": "publish"}), "source publish is not in this build"),
+            "camera that is not plugged in": (with_stream(source={"type": "v4l2", "device": "/dev/video_none"}), "/dev/video_none"),
+            "plug-in that is missing": (with_stream(source={"type": "vendor", "library": "none.so"}), "none.so"),
             "a server that anybody may be": (with_stream(rtmp={"urls": ["rtmps://a/live/x"], "tls": {"insecure": True}}), "any certificate"),
             "unknown section": (changed(colours={}), "colours"),
         }
@@ -149,6 +155,20 @@ class usage(harness.case):
                 warnings = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
                 self.assertEqual(len(warnings), 1, done.stdout)
                 self.assertIn(words, warnings[0])
+
+    def test_devices_lists_what_is_here_and_asks_plug_ins(self):
+        done = self.run_campush("devices")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for title in ("Cameras", "Microphones", "Plug-ins"):
+            self.assertIn(title, done.stdout.splitlines())
+        listing = json.loads(self.run_campush("devices", "--json").stdout)
+        self.assertEqual(set(listing), {"cameras", "microphones", "plugins"})
+        self.assertEqual(listing["plugins"], [])
+
+    def test_devices_says_which_plug_in_cannot_be_asked(self):
+        done = self.run_campush("devices", "--json", "--library", self.path / "none.so")
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertIn("none.so", json.loads(done.stdout)["plugins"][0]["error"])
 
     def test_status_without_an_agent_is_1(self):
         done = self.run_campush("status", "--address", f"127.0.0.1:{harness.free_port()}")

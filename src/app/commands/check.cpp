@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "app/commands/commands.h"
 #include "app/connect_check.h"
@@ -13,11 +15,17 @@ namespace campush {
 
 namespace {
 
-/// A clip may still come while the agent runs, so one that cannot be read is no error.
-void warn_of_missing_clips(const camera_config& camera, FILE* out) {
+/// The files that a source opens: clips, or the node of a device.
+std::vector<std::string> files_of(const source_config& source) {
+  if (source.type == source_type::file) return {source.video_path, source.audio_path};
+  if (source.type == source_type::v4l2) return {source.device};
+  return {};
+}
+
+/// A clip may still come while the agent runs, and a camera be plugged in, so one that cannot be read is no error.
+void warn_of_missing_sources(const camera_config& camera, FILE* out) {
   for (const stream_config& stream : camera.streams) {
-    if (stream.source.type != source_type::file) continue;
-    for (const std::string& path : {stream.source.video_path, stream.source.audio_path}) {
+    for (const std::string& path : files_of(stream.source)) {
       if (path.empty() || ::access(path.c_str(), R_OK) == 0) continue;
       const error problem = error_from_errno(errno, path);
       std::fprintf(out, "warning: cam%u/%s: %s\n", camera.camera_id, stream.name.c_str(), problem.message.c_str());
@@ -32,7 +40,7 @@ int report_configuration(const system_config& config, const std::string& path, F
   for (const camera_config& camera : config.cameras) {
     if (!camera.enabled) continue;
     ++enabled;
-    warn_of_missing_clips(camera, out);
+    warn_of_missing_sources(camera, out);
     streams += camera.streams.size();
   }
   // An agent starts without these files and waits for them; whoever installs it wants to know now.

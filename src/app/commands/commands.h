@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace campush {
 
@@ -36,6 +37,11 @@ struct status_options {
   bool as_json = false;
   bool is_watching = false;
 };
+struct devices_options {
+  config_choice config;
+  std::vector<std::string> libraries;  ///< plug-ins to ask; empty: those of the configuration, where one loads
+  bool as_json = false;
+};
 struct demo_options {
   bool is_once = false;
   std::string clips;     ///< folder; empty: looked for beside the program
@@ -48,6 +54,7 @@ int run_command(const run_options& options);
 int check_command(const check_options& options);
 int urls_command(const urls_options& options);
 int status_command(const status_options& options);
+int devices_command(const devices_options& options);
 int demo_command(const demo_options& options);
 
 }  // namespace campush

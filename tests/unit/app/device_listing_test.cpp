@@ -56,7 +56,7 @@ TEST(device_listing, says_why_something_is_left_out) {
   const std::string text = listing_text(example());
   EXPECT_THAT(text, HasSubstr("not listed further: /dev/video9: Permission denied"));
   EXPECT_THAT(text, HasSubstr("hw:CARD=Cam  Cam: Device or resource busy\n"));
-  EXPECT_THAT(text, HasSubstr("  none.so: none.so: no such file\n"));
+  EXPECT_THAT(text, HasSubstr("  none.so: no such file\n"));
 }
 
 TEST(device_listing, shows_what_a_plug_in_has) {
