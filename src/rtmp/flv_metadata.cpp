@@ -7,7 +7,7 @@ namespace {
 
 constexpr double codec_number_avc = 7, codec_number_hevc_legacy = 12, codec_number_aac = 10;
 constexpr double codec_number_g711a = 7, codec_number_g711u = 8;
-constexpr double fourcc_number_hvc1 = 0x68766331;
+constexpr double fourcc_number_hvc1 = 0x68766331, fourcc_number_opus = 0x4f707573;
 constexpr double bits_per_sample = 16;
 
 /// 0 where the dialect has no number for the codec.
@@ -22,6 +22,7 @@ double audio_codec_number(codec_id codec) noexcept {
     case codec_id::aac: return codec_number_aac;
     case codec_id::g711a: return codec_number_g711a;
     case codec_id::g711u: return codec_number_g711u;
+    case codec_id::opus: return fourcc_number_opus;
     default: return 0;
   }
 }

@@ -9,7 +9,9 @@ constexpr uint8_t key_frame = 1 << 4, inter_frame = 2 << 4;
 constexpr uint8_t codec_avc = 7, codec_hevc_legacy = 12;
 constexpr uint8_t packet_header = 0, packet_nal_units = 1;
 constexpr uint8_t ex_header = 0x80, ex_sequence_start = 0, ex_coded_frames = 1, ex_coded_frames_x = 3;
-constexpr std::array<uint8_t, 4> fourcc_hvc1{'h', 'v', 'c', '1'};
+constexpr std::array<uint8_t, 4> fourcc_hvc1{'h', 'v', 'c', '1'}, fourcc_opus{'O', 'p', 'u', 's'};
+/// Sound format 9: Enhanced RTMP, with the packet type in the lower half.
+constexpr uint8_t ex_audio = 0x90;
 constexpr uint8_t aac_flags = 0xaf;
 // 16-bit samples, rate bits 0 although that says 5.5 kHz: the format has no code for 8 kHz (facts/rtmp 1.5).
 constexpr uint8_t g711a_flags = 0x72, g711u_flags = 0x82, stereo_flag = 0x01;
@@ -52,6 +54,10 @@ flv_tag::tag_head audio_head(const flv_tag& tag, uint32_t channels) noexcept {
     head.bytes[0] = aac_flags;
     head.bytes[1] = tag.is_header() ? packet_header : packet_nal_units;
     head.size = 2;
+  } else if (tag.codec == codec_id::opus) {
+    head.bytes[0] = static_cast<uint8_t>(ex_audio | (tag.is_header() ? ex_sequence_start : ex_coded_frames));
+    std::copy(fourcc_opus.begin(), fourcc_opus.end(), head.bytes.begin() + 1);
+    head.size = 1 + fourcc_opus.size();
   } else {
     const uint8_t flags = tag.codec == codec_id::g711a ? g711a_flags : g711u_flags;
     head.bytes[0] = static_cast<uint8_t>(flags | (channels == 2 ? stereo_flag : 0));

@@ -59,7 +59,7 @@ using tag_ptr = std::shared_ptr<const flv_tag>;
 inline constexpr size_t flv_set_data_frame_bytes = 16;
 
 /// Fills all heads from kind, codec, is_keyframe and composition_ms; `audio_channels` matters to g711 only.
-/// Source: facts/rtmp 1.2, 1.4, 1.5, 2.1, 4.5.
+/// Source: facts/rtmp 1.2, 1.4, 1.5, 2.1, 3, 4.5.
 void write_heads(flv_tag& tag, uint32_t audio_channels = 1) noexcept;
 
 /// Moves a frame that nobody else holds yet to a later or earlier dts (whole milliseconds). The picture stays due when it was

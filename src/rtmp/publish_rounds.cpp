@@ -11,6 +11,7 @@ std::string app_name(const stream_url& url) {
 enhanced_offer offer_of(const enhanced_request& request) {
   enhanced_offer offer;
   if (request.hevc) offer.video.emplace_back("hvc1");
+  if (request.opus) offer.audio.emplace_back("Opus");
   offer.reconnect = request.reconnect;
   return offer;
 }

@@ -15,7 +15,8 @@ enum class publish_backend : uint8_t { native, librtmp };
 struct enhanced_request {
   bool hevc = false;       ///< videoFourCcInfoMap and fourCcList with hvc1
   bool reconnect = false;  ///< capsEx bit 0
-  bool any() const noexcept { return hevc || reconnect; }
+  bool opus = false;       ///< audioFourCcInfoMap and fourCcList with Opus
+  bool any() const noexcept { return hevc || reconnect || opus; }
 };
 
 /// What one connection attempt needs.

@@ -7,6 +7,7 @@
 
 #include "media/aac.h"
 #include "media/codec_config.h"
+#include "media/opus.h"
 #include "rtmp/access_unit_packer.h"
 #include "rtmp/flv_metadata.h"
 
@@ -58,6 +59,12 @@ std::optional<audio_description> completed(audio_description audio) {
     if (audio.sample_rate == 0) audio.sample_rate = 8000;
     if (audio.channels == 0) audio.channels = 1;
     audio.config.clear();
+    return audio;
+  }
+  if (audio.codec == codec_id::opus) {
+    if (audio.sample_rate == 0) audio.sample_rate = opus_sample_rate;
+    if (audio.channels == 0) audio.channels = 1;
+    if (audio.config.empty()) audio.config = make_opus_head(audio.channels);
     return audio;
   }
   if (audio.codec != codec_id::aac) return std::nullopt;
@@ -241,7 +248,7 @@ std::shared_ptr<stream_headers> rtmp_encoder::state::make_headers() {
   if (config) {
     next->video_header = make_header_tag(tag_kind::video_header, video->codec, config->record(), before.video_header);
   }
-  if (audio && audio->codec == codec_id::aac) {
+  if (audio && !audio->config.empty()) {
     next->audio_header = make_header_tag(tag_kind::audio_header, audio->codec, audio->config, before.audio_header);
   }
   const flv_metadata facts = metadata_facts();

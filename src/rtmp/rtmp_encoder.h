@@ -21,7 +21,7 @@ struct stream_headers {
   codec_id audio_codec = codec_id::none;
   bool is_complete() const noexcept {
     return generation != 0 && (video_codec == codec_id::none || video_header) &&
-           (audio_codec != codec_id::aac || audio_header);
+           ((audio_codec != codec_id::aac && audio_codec != codec_id::opus) || audio_header);
   }
 };
 

@@ -82,6 +82,9 @@ result<void> session::fill_target(publish_target& target, const link_route& rout
   const hevc_knowledge known = known_of(route.url);
   target.enhanced.reconnect = known != hevc_knowledge::refuses_properties;
   target.enhanced.hevc = has_h265() && plan_hevc(m_config.hevc, known).asks;
+  const auto headers = m_stream->headers();
+  const bool has_opus = headers && headers->audio_codec == codec_id::opus;
+  target.enhanced.opus = has_opus && known != hevc_knowledge::refuses_properties;
   return {};
 }
 

@@ -200,6 +200,9 @@ class recording:
         self.syntax, self.dialect = syntax, dialect
 
     def _audio(self, tag):
+        if tag.body[0] >> 4 == 9:
+            self._enhanced_audio(tag)
+            return
         codec = AUDIO_CODECS[tag.body[0] >> 4]
         assert self.audio_codec in (None, codec), f"{codec} after {self.audio_codec}"
         self.audio_codec = codec
@@ -209,6 +212,19 @@ class recording:
             return
         self.order.append("audio")
         self.sounds.append(sound(tag.time, tag.body[2:] if codec == "aac" else tag.body[1:]))
+
+
+    def _enhanced_audio(self, tag):
+        assert tag.body[1:5] == b"Opus", f"four character code {tag.body[1:5]}"
+        assert self.audio_codec in (None, "opus"), f"opus after {self.audio_codec}"
+        self.audio_codec = "opus"
+        if tag.body[0] & 15 == 0:
+            self.order.append("audio_header")
+            self.audio_headers.append(tag.body[5:])
+        else:
+            assert tag.body[0] & 15 == 1, f"audio packet type {tag.body[0] & 15}"
+            self.order.append("audio")
+            self.sounds.append(sound(tag.time, tag.body[5:]))
 
 
 class clip:

@@ -6,6 +6,7 @@ The microphone is a plug-in of ALSA (tests/fakes/pcm_fakecap.cpp), so that libas
 import array
 import os
 import pathlib
+import struct
 import subprocess
 
 import harness
@@ -16,7 +17,7 @@ FAKECAP = os.environ.get("CAMPUSH_FAKECAP", "")
 TONE_HZ = 437
 A_LAW_SILENCE = b"\xd5" * 160
 # One frame of each codec, in ms.
-FRAME_MS = {"aac": 1024 / 48, "g711a": 20}
+FRAME_MS = {"aac": 1024 / 48, "g711a": 20, "opus": 20}
 
 
 def expand_a_law(code):
@@ -37,6 +38,35 @@ def pitch(samples, rate):
             last, count = at, count + 1
     assert count > 2, f"{count} crossings in {len(samples)} samples"
     return (count - 1) * rate / (last - first)
+
+
+def ogg_checksum(data):
+    value = 0
+    for byte in data:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1 ^ (0x04C11DB7 if value & 0x80000000 else 0)) & 0xFFFFFFFF
+    return value
+
+
+def ogg_opus(head, packets):
+    """An Ogg file (RFC 3533, RFC 7845) of Opus packets of 20 ms, for decoders that do not read Enhanced RTMP."""
+    tags = b"OpusTags" + struct.pack("<I4sI", 4, b"test", 0)
+    pages = [(2, 0, head), (0, 0, tags)] + [(0, 960 * (at + 1), packet) for at, packet in enumerate(packets)]
+    out = b""
+    for number, (flags, position, packet) in enumerate(pages):
+        laces = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
+        page = b"OggS" + struct.pack("<BBqIII", 0, flags, position, 1, number, 0) + bytes([len(laces)]) + laces + packet
+        out += page[:22] + struct.pack("<I", ogg_checksum(page)) + page[26:]
+    return out
+
+
+def decoded(source):
+    """48 kHz mono, as FFmpeg hears a file."""
+    harness.require("ffmpeg")
+    sound = subprocess.run([harness.tool("ffmpeg"), "-v", "error", "-i", str(source), "-map", "0:a", "-ac", "1", "-ar", "48000", "-f",
+                            "s16le", "-"], capture_output=True, check=True, timeout=60).stdout
+    return array.array("h", sound[:len(sound) // 2 * 2])
 
 
 class microphone_case(harness.case):
@@ -103,11 +133,22 @@ class microphone(microphone_case):
         if "CAMPUSH_WITH_LIBAV" in agent.child.log():
             self.skipTest("built without encoders")
         self.assertEqual(received.audio_codec, "aac")
-        harness.require("ffmpeg")
-        decoded = subprocess.run([harness.tool("ffmpeg"), "-v", "error", "-i", stats["recording"], "-map", "0:a", "-ac", "1", "-ar",
-                                  "48000", "-f", "s16le", "-"], capture_output=True, check=True, timeout=60).stdout
-        samples = array.array("h", decoded[:len(decoded) // 2 * 2])
-        self.assertAlmostEqual(pitch(samples[24000:], 48000), TONE_HZ, delta=2)
+        self.assertAlmostEqual(pitch(decoded(stats["recording"])[24000:], 48000), TONE_HZ, delta=2)
+
+    def test_opus_goes_out_as_enhanced_audio_and_keeps_the_pitch(self):
+        server = harness.sink(self)
+        agent = self.push(server, codec="opus")
+        self.until_more_sound(agent, 150)
+        received, stats = self.finish(agent, server)
+        if "CAMPUSH_WITH_LIBAV" in agent.child.log():
+            self.skipTest("built without encoders")
+        self.assertEqual(received.audio_codec, "opus")
+        self.assertEqual(stats["audio"]["codec"], "opus")
+        self.assertEqual(received.order[:4], ["metadata", "video_header", "audio_header", "key"])
+        self.assertEqual(received.audio_headers[0][:8], b"OpusHead")
+        ogg = self.path / "received.opus"
+        ogg.write_bytes(ogg_opus(received.audio_headers[0], [each.data for each in received.sounds]))
+        self.assertAlmostEqual(pitch(decoded(ogg)[24000:], 48000), TONE_HZ, delta=2)
 
     def test_a_law_keeps_the_pitch(self):
         server = harness.sink(self)

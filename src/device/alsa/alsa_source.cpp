@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "media/g711.h"
+#include "media/opus.h"
 #include "util/log.h"
 
 namespace campush {
@@ -12,7 +13,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr uint32_t opus_rate = 48'000;
 constexpr uint32_t period_us = 20'000;
 /// A card with long periods is still read in short blocks, so that frames leave when they are due.
 constexpr uint32_t longest_block_us = 40'000;
@@ -38,7 +38,7 @@ sound_request request_of(const audio_config& config) {
   out.sample_rate = config.sample_rate;
   out.channels = std::min(config.channels, 2u);
   out.period_us = period_us;
-  if (config.codec == codec_id::opus) out.sample_rate = opus_rate;
+  if (config.codec == codec_id::opus) out.sample_rate = opus_sample_rate;
   if (config.codec == codec_id::g711a || config.codec == codec_id::g711u) {
     out.format = config.codec == codec_id::g711a ? sample_format::a_law : sample_format::mu_law;
     out.sample_rate = g711_sample_rate;

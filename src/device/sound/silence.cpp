@@ -5,6 +5,7 @@
 
 #include "media/aac.h"
 #include "media/g711.h"
+#include "media/opus.h"
 
 namespace campush {
 
@@ -16,8 +17,7 @@ constexpr uint8_t aac_mono[] = {0x00, 0xc8, 0x00, 0x07};
 constexpr uint8_t aac_stereo[] = {0x21, 0x00, 0x03, 0x20, 0x64, 0x1c};
 /// RFC 6716: CELT, full band, 20 ms, one frame, whose first symbol is the flag for silence.
 constexpr uint8_t opus_mono[] = {0xf8, 0xff, 0xfe}, opus_stereo[] = {0xfc, 0xff, 0xfe};
-constexpr uint32_t opus_rate = 48'000, opus_samples = 960;
-constexpr uint8_t opus_pre_skip = 56, opus_pre_skip_high = 1;  // 312: what libopus has.
+constexpr uint32_t opus_samples = 960;
 
 template <uint8_t Code>
 constexpr std::array<uint8_t, g711_samples_per_frame> repeated() {
@@ -39,13 +39,6 @@ std::vector<uint8_t> aac_config(uint32_t rate, uint32_t channels) {
   return make_audio_specific_config(header);
 }
 
-/// RFC 7845 5.1.
-std::vector<uint8_t> opus_head(uint32_t channels) {
-  return {
-      'O',  'p',  'u', 's', 'H', 'e', 'a', 'd', 1, static_cast<uint8_t>(channels), opus_pre_skip, opus_pre_skip_high,
-      0x80, 0xbb, 0,   0,   0,   0,   0};
-}
-
 }  // namespace
 
 std::optional<silent_frame> silence_of(const audio_description& sound) noexcept {
@@ -57,7 +50,7 @@ std::optional<silent_frame> silence_of(const audio_description& sound) noexcept 
                           sound.sample_rate};
     case codec_id::opus:
       if (sound.channels == 0 || sound.channels > 2) return std::nullopt;
-      return silent_frame{is_stereo ? byte_view(opus_stereo) : byte_view(opus_mono), opus_samples, opus_rate};
+      return silent_frame{is_stereo ? byte_view(opus_stereo) : byte_view(opus_mono), opus_samples, opus_sample_rate};
     case codec_id::g711a:
     case codec_id::g711u:
       if (sound.channels > 1) return std::nullopt;
@@ -81,8 +74,8 @@ audio_description expected_sound(const audio_config& config) {
       out.bitrate_kbps = 64;
       break;
     case codec_id::opus:
-      out.sample_rate = opus_rate;
-      out.config = opus_head(out.channels);
+      out.sample_rate = opus_sample_rate;
+      out.config = make_opus_head(out.channels);
       break;
     default:
       out.sample_rate = config.sample_rate == 0 ? 48'000 : config.sample_rate;

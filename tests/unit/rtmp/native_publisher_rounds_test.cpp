@@ -46,6 +46,14 @@ TEST(native_publisher_rounds, says_nothing_of_enhanced_rtmp_unless_asked) {
   EXPECT_TRUE(other.server.streams().front().offer.reconnect);
 }
 
+TEST(native_publisher_rounds, asks_for_opus_where_the_stream_has_it) {
+  publisher_bench bench;
+  bench.start("rtmp://server/live/k", {false, false, true});
+  bench.world.run_for(milliseconds(200));
+  EXPECT_EQ(bench.server.streams().front().offer.audio, std::vector<std::string>{"Opus"});
+  EXPECT_TRUE(bench.server.streams().front().offer.video.empty());
+}
+
 TEST(native_publisher_rounds, connects_once_more_without_properties_that_the_server_refuses) {
   publisher_bench bench(claiming({false, false, false, true}));
   bench.start("rtmp://server/live/k", everything);

@@ -90,6 +90,8 @@ TEST(rtmp_encoder, wraps_sound) {
       {"g711 A-law", codec_id::g711a, 1, "no tag", "72 D5 AA"},
       {"g711 mu-law", codec_id::g711u, 1, "no tag", "82 D5 AA"},
       {"g711 mu-law stereo", codec_id::g711u, 2, "no tag", "83 D5 AA"},
+      {"opus", codec_id::opus, 1, "90 4F 70 75 73 4F 70 75 73 48 65 61 64 01 01 38 01 80 BB 00 00 00 00 00",
+       "91 4F 70 75 73 D5 AA"},
   };
   for (const audio_case& one : cases) {
     SCOPED_TRACE(one.name);
@@ -335,6 +337,20 @@ TEST(rtmp_encoder, describes_g711_as_8_khz_mono) {
   EXPECT_DOUBLE_EQ(16, number_of(metadata, "audiosamplesize"));
   EXPECT_FALSE(metadata.find("stereo")->boolean);
   EXPECT_FALSE(metadata.find("width"));
+}
+
+TEST(rtmp_encoder, sends_the_opus_head_of_the_encoder) {
+  rtmp_encoder encoder("campush");
+  stream_description description = only_audio(codec_id::opus);
+  description.audio->channels = 2;
+  description.audio->config = wire("4F 70 75 73 48 65 61 64 01 02 00 0F 80 BB 00 00 00 00 00");
+  encoder.set_description(description);
+  ASSERT_TRUE(encoder.headers());
+  EXPECT_EQ("90 4F 70 75 73 4F 70 75 73 48 65 61 64 01 02 00 0F 80 BB 00 00 00 00 00",
+            payload(encoder.headers()->audio_header));
+  const amf0_value metadata = metadata_of(*encoder.headers(), video_dialect::legacy);
+  EXPECT_DOUBLE_EQ(0x4f707573, number_of(metadata, "audiocodecid"));
+  EXPECT_TRUE(metadata.find("stereo")->boolean);
 }
 
 TEST(rtmp_encoder, numbers_h265_by_dialect_in_metadata) {
