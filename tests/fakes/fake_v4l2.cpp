@@ -123,7 +123,7 @@ bool fake_v4l2::deliver(const filling& content, const std::string& path) {
       const std::vector<uint8_t> nothing;
       const std::vector<uint8_t>& bytes = !is_given ? nothing : plane == 0 ? content.bytes : content.others[plane - 1];
       std::vector<uint8_t>& memory = buffer.planes[plane].memory;
-      std::memcpy(memory.data(), bytes.data(), std::min(bytes.size(), memory.size()));
+      std::copy_n(bytes.begin(), std::min(bytes.size(), memory.size()), memory.begin());
       done.used.push_back(static_cast<uint32_t>(bytes.size()));
     }
     if (content.bytesused) done.used[0] = *content.bytesused;

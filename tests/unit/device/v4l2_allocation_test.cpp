@@ -1,8 +1,9 @@
-#include "fakes/allocation_count.h"
-
 #include <fstream>
 #include <iterator>
 
+#include "device/v4l2/picture_leases.h"
+#include "device/v4l2/picture_mailbox.h"
+#include "fakes/allocation_count.h"
 #include "v4l2_fixture.h"
 
 namespace campush {
@@ -92,6 +93,43 @@ TEST(v4l2_source, allocates_nothing_for_a_picture) {
   EXPECT_EQ(allocation_count(), before);
   EXPECT_EQ(sink.frames, 1010);
   driver.is_endless = false;
+}
+
+TEST(picture_leases, allocate_nothing_for_a_picture) {
+  fake_v4l2 driver;
+  fake_node& node = driver.node();
+  fake_node::format_offer offer;
+  offer.fourcc = V4L2_PIX_FMT_GREY;
+  node.formats = {offer};
+  node.width = node.height = 16;
+  node.sizes[0] = 256;
+  v4l2_node open_node(driver);
+  ASSERT_TRUE(open_node.open("/dev/video0"));
+  const auto agreed = negotiate(open_node, {{V4L2_PIX_FMT_GREY}, 0, 0, 0});
+  ASSERT_TRUE(agreed);
+  capture_queue queue(open_node);
+  ASSERT_TRUE(queue.start(*agreed, 4));
+  picture_leases leases(*agreed, queue.memory());
+  picture_mailbox box;
+  std::vector<uint8_t> bytes(256);
+  captured_buffer buffer;
+  buffer.plane_count = 1;
+  buffer.planes[0] = {bytes.data(), 256};
+  const auto pass_on = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      const auto picture = leases.describe(buffer, {});
+      buffer.index = static_cast<uint32_t>(i) % 2;
+      const picture_lease lent = leases.lend(buffer, *picture), copied = leases.copy(*picture);
+      box.put(lent);
+      box.put(copied);
+      if (i % 2 == 0 && box.take() != copied) return false;
+    }
+    return true;
+  };
+  ASSERT_TRUE(pass_on(10));
+  const uint64_t before = allocation_count();
+  EXPECT_TRUE(pass_on(1000));
+  EXPECT_EQ(allocation_count(), before);
 }
 
 }  // namespace
