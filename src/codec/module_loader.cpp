@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* file_name = "libcampush_libav.so";
 constexpr const char* packages =
-    "Debian: libavcodec59, libswscale6, libswresample4; to build: libavcodec-dev libswscale-dev libswresample-dev";
+    "Debian: libavcodec-dev libswscale-dev libswresample-dev to build, the libraries they bring to run";
 
 tl::unexpected<error> refuse(const std::string& why) {
   return fail(error_code::unsupported, why + " (" + packages + ")");
@@ -71,8 +71,7 @@ result<codec_library*> load_codec_module_from(const std::vector<std::string>& pl
   for (const std::string& place : places) {
     if (can_read(place)) return open_module(place);
   }
-  return refuse(std::string("the encoders (CAMPUSH_WITH_LIBAV) are not installed: no ") + file_name + " in " +
-                places.back());
+  return refuse("the encoders (CAMPUSH_WITH_LIBAV=ON) are not installed: there is no " + places.back());
 }
 
 result<codec_library*> load_codec_module() {
