@@ -153,6 +153,21 @@ class control(pattern_case):
         self.assertEqual(status["encoder"], "libx264")
         self.assertEqual(agent.stop()[0], 0)
 
+    def test_the_encoder_gives_h264_to_a_server_that_takes_no_h265(self):
+        """The stream goes on from H.265 to H.264 while its source stays open."""
+        harness.require("campush-sink")
+        server = harness.sink(self, "--claim", "no-hvc1")
+        camera = pattern("H265_CBR")
+        camera["streams"][0]["fallback"] = {"codec": "h264"}
+        agent = self.push(camera, server.url("gate"))
+        agent.until(video_codec="h264")
+        server.until("second", lambda event: event["streams"] and event["streams"][0]["video"]["frames"] > 30)
+        status = agent.cameras()[0]
+        self.assertEqual((status["video_codec"], status["health"]["encoder"]), ("h264", "libx264"))
+        self.assertEqual((status["failures"], status["reopens"]), (0, 0))
+        self.assertEqual(agent.stop()[0], 0)
+        self.assertEqual(server.until_closed()["pictures"]["missing_references"], 0)
+
 
 if __name__ == "__main__":
     harness.main()
