@@ -16,18 +16,18 @@ import units
 
 CAMERA = "/dev/video40"
 MICROPHONE, PLAYER = "plughw:Loopback,1", "hw:Loopback,0"
-PITCH, TONE_S, PERIOD_S, PLAYED_RATE = 1000, 0.2, 2, 16000
+PITCH, TONE_S, PERIOD_S = 1000, 0.2, 2
 PLAYED_S = 60
 
 
-def write_tones(path):
+def write_tones(path, rate):
     """A tone at the start of every period."""
-    period = array.array("h", (int(12000 * math.sin(2 * math.pi * PITCH * n / PLAYED_RATE)) if n < TONE_S * PLAYED_RATE else 0
-                               for n in range(PERIOD_S * PLAYED_RATE)))
+    period = array.array("h", (int(12000 * math.sin(2 * math.pi * PITCH * n / rate)) if n < TONE_S * rate else 0
+                               for n in range(PERIOD_S * rate)))
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
-        out.setframerate(PLAYED_RATE)
+        out.setframerate(rate)
         out.writeframes((period * (PLAYED_S // PERIOD_S)).tobytes())
 
 
@@ -48,7 +48,7 @@ class heard:
     """Samples with their times, of a recording's sound."""
 
     def __init__(self, recording, path):
-        self.first_ms = recording.sounds[0].time
+        self.times = [each.time for each in recording.sounds]
         if recording.audio_codec == "alaw":
             self.rate = 8000
             self.samples = [ALAW[code] for each in recording.sounds for code in each.data]
@@ -57,6 +57,11 @@ class heard:
             done = subprocess.run([harness.tool("ffmpeg"), "-v", "error", "-i", str(path), "-map", "0:a", "-ac", "1", "-ar", str(self.rate),
                                    "-f", "s16le", "-"], capture_output=True, check=True, timeout=60)
             self.samples = array.array("h", done.stdout)
+        self.frame = len(self.samples) // len(self.times)
+
+    def time_of(self, sample):
+        """By the time stamp of the frame that it came in."""
+        return self.times[sample // self.frame] + sample % self.frame * 1000 / self.rate
 
     def tones(self):
         """Begin (ms on the recording's clock) and pitch of each whole tone."""
@@ -70,16 +75,16 @@ class heard:
             if len(inside) < self.rate * (TONE_S - 0.05):
                 continue
             crossings = sum(1 for before, after in zip(inside, inside[1:]) if before < 0 <= after)
-            out.append((self.first_ms + first * 1000 / self.rate, crossings * self.rate / len(inside)))
+            out.append((self.time_of(first), crossings * self.rate / len(inside)))
         return out
 
 
 class agent_with_a_microphone(push_case.push_case):
     drivers = ("snd-aloop", "snd-dummy", "v4l2loopback devices=1 video_nr=40 exclusive_caps=1 card_label=loop max_buffers=8")
 
-    def play(self):
+    def play(self, rate):
         """Plays the tones; returns the second of the monotonic clock at which the first of them began."""
-        write_tones(self.shared / "tones.wav")
+        write_tones(self.shared / "tones.wav", rate)
         self.start_in_guest("aplay", ["aplay", "-D", PLAYER, "/run/share/tones.wav"])
         status = harness.eventually("the tones are played", lambda: self.guest.run(
             "grep -q RUNNING /proc/asound/Loopback/pcm0p/sub0/status && cat /proc/asound/Loopback/pcm0p/sub0/status", must=False)[1])
@@ -93,8 +98,8 @@ class agent_with_a_microphone(push_case.push_case):
         self.start_in_guest("feeder", [guest.program("loopback_feeder"), CAMERA, "/run/share/clip", "h264", push_case.WIDTH,
                                        push_case.HEIGHT, 25, first]).expect("feeding")
 
-    def check_tones(self, codec, sample_rate):
-        self.feed(self.play())
+    def check_tones(self, codec, sample_rate, played_rate):
+        self.feed(self.play(played_rate))
         agent = self.run_agent(CAMERA, audio={"type": "alsa", "device": MICROPHONE, "codec": codec, "sample_rate": sample_rate})
         self.until_pushed(9 * 25, 60)
         agent.stop()
@@ -110,10 +115,10 @@ class agent_with_a_microphone(push_case.push_case):
         self.assertLess(max(map(abs, offsets)), 40, f"ms between sound and picture: {offsets}")
 
     def test_pushes_a_tone_in_time_with_the_picture_in_g711(self):
-        self.check_tones("g711a", 8000)
+        self.check_tones("g711a", 8000, 16000)
 
     def test_pushes_a_tone_in_time_with_the_picture_in_aac(self):
-        self.check_tones("aac", 48000)
+        self.check_tones("aac", 48000, 48000)
 
     def run_with_sound(self, device):
         audio = {"type": "alsa", "device": device, "codec": "g711a", "sample_rate": 8000}
@@ -129,7 +134,7 @@ class agent_with_a_microphone(push_case.push_case):
         agent.until(seconds=30, frames_sent=lambda sent: sent["audio"] > base + 20)
 
     def test_goes_on_after_it_was_held_up_too_long(self):
-        self.play()
+        self.play(16000)
         agent = self.run_with_sound(MICROPHONE)
         agent.child.send(signal.SIGSTOP)
         self.guest.run("sleep 3")
