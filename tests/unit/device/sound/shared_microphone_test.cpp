@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <filesystem>
+
 #include "device/sound/microphone_hub.h"
 #include "sound_test_kit.h"
 
@@ -46,6 +48,11 @@ class switched_sound final : public media_source {
   scripted_sound::script m_script;
   scripted_sound m_sound;
 };
+
+size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<size_t>(std::distance(begin(all), end(all)));
+}
 
 class microphone_threads : public ::testing::Test {
  protected:
@@ -165,6 +172,7 @@ TEST_F(microphone_threads, end_an_open_or_a_step_that_is_interrupted) {
 }
 
 TEST_F(microphone_threads, outlive_a_thousand_feeds_from_several_threads) {
+  const size_t descriptors = open_descriptors();
   microphone_hub hub;
   std::vector<std::thread> streams;
   std::atomic<int> heard_all{0};
@@ -182,6 +190,7 @@ TEST_F(microphone_threads, outlive_a_thousand_feeds_from_several_threads) {
   for (std::thread& stream : streams) stream.join();
   EXPECT_EQ(heard_all.load(), 20);
   EXPECT_EQ(switches.living.load(), 0);
+  EXPECT_EQ(open_descriptors(), descriptors);
 }
 
 TEST(microphone_hub, shares_one_microphone_among_those_who_ask_for_the_same) {
