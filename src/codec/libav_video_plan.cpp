@@ -42,6 +42,15 @@ constexpr profile_row profiles[] = {{codec_id::h264, "baseline", 66},
                                     {codec_id::h264, "high", 100},
                                     {codec_id::h265, "main", 1}};
 
+/// A name between spaces, as they stand in the tables A.1 of H.264 and A.8 of H.265.
+constexpr const char* h264_levels = " 1 1.1 1.2 1.3 2 2.1 2.2 3 3.1 3.2 4 4.1 4.2 5 5.1 5.2 6 6.1 6.2 ";
+constexpr const char* h265_levels = " 1 2 2.1 3 3.1 4 4.1 5 5.1 5.2 6 6.1 6.2 ";
+
+bool is_level(codec_id codec, const std::string& name) {
+  const std::string_view known = codec == codec_id::h264 ? h264_levels : h265_levels;
+  return name.empty() || known.find(" " + name + " ") != std::string_view::npos;
+}
+
 const profile_row* find_profile(codec_id codec, const std::string& name) noexcept {
   for (const profile_row& row : profiles) {
     if (row.codec == codec && name == row.name) return &row;
@@ -170,9 +179,8 @@ result<void> check_options(const video_encoder_options& options) {
     const char* const allowed = options.codec == codec_id::h264 ? "baseline, main, high" : "main";
     return refuse("profile " + options.profile + " is not one of " + codec_name(options.codec) + ": " + allowed);
   }
-  const bool is_level =
-      options.level.size() <= 3 && options.level.find_first_not_of("0123456789.") == std::string::npos;
-  return is_level ? result<void>() : refuse("level " + options.level + " is none");
+  if (is_level(options.codec, options.level)) return {};
+  return refuse("level " + options.level + " is none of " + codec_name(options.codec));
 }
 
 result<video_encoder_plan> make_plan(const video_encoder_options& options, const picture_shape& first) {
@@ -228,8 +236,10 @@ result<libav_ptr<AVCodecContext>> open_encoder(const video_encoder_kind& kind, A
   if (kind.is_hardware && profile != nullptr) context->profile = profile->number;
   forget_libav_words();
   const int opened = avcodec_open2(context.get(), codec, nullptr);
-  if (opened < 0) return tl::unexpected<error>(libav_error(opened, kind.name));
-  return context;
+  if (opened >= 0) return context;
+  const std::string hint =
+      plan.level.empty() ? "" : " (with level " + plan.level + ", which may be too low for this size)";
+  return tl::unexpected<error>(libav_error(opened, kind.name + hint));
 }
 
 }  // namespace campush

@@ -315,6 +315,26 @@ TEST(video_encoder, takes_the_shape_of_the_first_picture_where_it_is_told_none) 
   EXPECT_EQ(narrow.encoder->description().width, 320u) << "one side given: the other keeps the proportion";
 }
 
+TEST(video_encoder, opens_with_every_profile_and_level_that_the_configuration_knows) {
+  const auto opens = [](video_encoder_options options, const char* profile, const char* level) {
+    options.profile = profile;
+    options.level = level;
+    pattern_run run(options);
+    return run.failure.empty() && run.feed(1) ? std::string() : std::string(profile) + " " + level + ": " + run.failure;
+  };
+  for (const char* profile : {"", "baseline", "main", "high"}) {
+    EXPECT_EQ(opens(options_of(codec_id::h264), profile, "4.1"), "");
+  }
+  for (const char* level : {"1", "1.1", "1.3", "2", "2.2", "3.1", "3.2", "4", "4.2", "5.1", "6", "6.2"}) {
+    EXPECT_EQ(opens(options_of(codec_id::h264), "", level), "");
+  }
+  for (const char* level : {"2", "2.1", "3.1", "4", "4.1", "5.2", "6.2"}) {
+    EXPECT_EQ(opens(options_of(codec_id::h265), "main", level), "");
+  }
+  EXPECT_THAT(opens(options_of(codec_id::h265), "main", "1"), HasSubstr("with level 1, which may be too low"));
+  EXPECT_THAT(opens(options_of(codec_id::h265), "main", "3.2"), HasSubstr("level 3.2 is none of h265"));
+}
+
 TEST(video_encoder, refuses_options_that_no_encoder_takes) {
   struct row {
     const char* name;
