@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <tuple>
+#include <utility>
 
 #include "config/load_context.h"
 #include "device/vendor/plugin_report.h"
@@ -61,13 +61,13 @@ result<void> check_devices(const load_context& context) {
 }
 
 result<void> check_channels(const load_context& context) {
-  std::map<std::tuple<std::string, std::string, uint32_t>, contender> owners;
+  std::map<std::pair<std::string, uint32_t>, contender> owners;
   return for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
     const source_config& source = stream.source;
     if (source.type != source_type::vendor || source.library.empty()) return {};
     const contender mine = contender_of(context, camera, stream);
     const uint32_t channel = source.channel.value_or(stream.stream_id);
-    const auto [owner, is_new] = owners.emplace(std::make_tuple(source.library, source.device, channel), mine);
+    const auto [owner, is_new] = owners.emplace(std::make_pair(source.library, channel), mine);
     if (is_new) return {};
     return context.refuse(place_of(context, camera.camera_id, stream.stream_id),
                           fmt::format("{} and {} both take channel {} of {}; allowed: one stream a channel", mine.name,
