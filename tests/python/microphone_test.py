@@ -11,11 +11,13 @@ import subprocess
 
 import harness
 import media
-from harness import file_source
+from harness import DATA, file_source
 
 FAKECAP = os.environ.get("CAMPUSH_FAKECAP", "")
+FILE_HAL = os.environ.get("CAMPUSH_FILE_HAL", "")
 TONE_HZ = 437
 A_LAW_SILENCE = b"\xd5" * 160
+AAC_SILENCE = bytes([0x00, 0xC8, 0x00, 0x07])
 # One frame of each codec, in ms.
 FRAME_MS = {"aac": 1024 / 48, "g711a": 20, "opus": 20}
 
@@ -166,7 +168,7 @@ class microphone(microphone_case):
         agent = self.push(server, codec="g711a")
         self.until_more_sound(agent, 50)
         self.tell("xrun")
-        self.until_health(agent, "an overrun", lambda health: health["overruns"] == 1)
+        self.until_health(agent, "an overrun", lambda health: health["overruns"] >= 1)
         self.until_more_sound(agent, 50)
         received, _ = self.finish(agent, server)
         self.assertNotEqual(received.sounds[-1].data, A_LAW_SILENCE)
@@ -198,7 +200,7 @@ class microphone(microphone_case):
         self.until_more_sound(agent, 50)
         received, _ = self.finish(agent, server)
         self.assertEqual(received.audio_codec, "aac")
-        self.assertEqual({each.data for each in received.sounds}, {bytes([0x00, 0xC8, 0x00, 0x07])})
+        self.assertEqual({each.data for each in received.sounds}, {AAC_SILENCE})
 
     def test_a_muted_microphone_is_never_opened(self):
         server = harness.sink(self)
@@ -207,6 +209,42 @@ class microphone(microphone_case):
         received, _ = self.finish(agent, server)
         self.assertEqual({each.data for each in received.sounds}, {A_LAW_SILENCE})
         self.assertNotIn("mic0: opened", agent.child.log())
+
+
+class plugin_sound(harness.case):
+    needs = ("campush", "campush-sink")
+
+    def received(self, clips, **audio):
+        """What arrives of the example plug-in playing these clips."""
+        if not FILE_HAL:
+            self.skipTest("built without the example plug-in")
+        server = harness.sink(self)
+        source = {"type": "vendor", "library": FILE_HAL, "options": {kind: str(DATA / clip) for kind, clip in clips.items()}}
+        agent = harness.agent(self, harness.config_of([harness.camera(source, server.url("gate"), audio=audio)]))
+        agent.until(state="connected")
+        harness.eventually("75 pictures", lambda: harness.pictures_sent(agent.session()) > 75)
+        self.assertEqual(agent.stop()[0], 0)
+        return media.recording(pathlib.Path(server.until_closed()["recording"]))
+
+    def test_is_taken_as_it_is(self):
+        sent = media.clip(audio=DATA / "gate.aac").sounds
+        received = [each.data for each in self.received({"h264": "gate.h264", "aac": "gate.aac"}).sounds]
+        self.assertGreater(len(received), 100)
+        # Silence may come first, until the plug-in gives its first frame.
+        first = next(at for at, data in enumerate(received) if data != AAC_SILENCE)
+        self.assertLess(first, 100)
+        begin = sent.index(received[first])
+        count = min(len(sent) - begin, len(received) - first)
+        self.assertEqual(sent[begin:begin + count], received[first:first + count])
+
+    def test_is_not_stood_in_for_where_the_plug_in_has_none(self):
+        received = self.received({"h264": "gate.h264"})
+        self.assertEqual(received.sounds, [])
+        self.assertGreater(len(received.pictures), 50)
+
+    def test_is_stood_in_for_where_it_was_asked_for(self):
+        received = self.received({"h264": "gate.h264"}, type="vendor")
+        self.assertEqual({each.data for each in received.sounds}, {AAC_SILENCE})
 
 
 if __name__ == "__main__":
