@@ -98,7 +98,7 @@ class guest:
         share = "security_model=none"
         return ["qemu-system-x86_64", "-machine", "pc,accel=tcg", "-cpu", "max", "-smp", "1", "-m", str(memory_mb), "-nodefaults",
                 "-no-user-config", "-no-reboot", "-display", "none", "-kernel", FOLDER / "vmlinux", "-initrd", FOLDER / "initramfs.gz",
-                "-append", "console=ttyS0 panic=-1 loglevel=5 mitigations=off nokaslr",
+                "-append", "console=ttyS0 panic=-1 loglevel=5 mitigations=off nokaslr no_timer_check",
                 "-serial", "stdio", "-chardev", f"socket,id=shell,path={self.folder}/shell.socket,server=on,wait=off",
                 "-serial", "chardev:shell",
                 "-virtfs", f"local,path=/,mount_tag=host,{share},readonly=on,multidevs=remap",
