@@ -86,7 +86,7 @@ class guest:
         self.commands = self.started = 0
         self.agent_port = harness.free_port()
         (self.folder / "shell").write_text(SHELL, encoding="ascii")
-        self.process = harness.program(self.folder / "guest.log", ["nice", *self._command(memory_mb)])
+        self.process = harness.program(self.folder / "guest.log", self._command(memory_mb))
         self.line = None
         try:
             harness.eventually(lambda: "the guest boots\n" + self.process.log(), self._connect, 60)
@@ -133,7 +133,7 @@ class guest:
             return None
         return text.decode().strip()
 
-    def run(self, command, seconds=60, must=True):
+    def run(self, command, seconds=120, must=True):
         """Runs shell text in the guest; returns its status and output. With `must` a status but 0 fails the case."""
         self.commands += 1
         number = str(self.commands)
