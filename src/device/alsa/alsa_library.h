@@ -30,6 +30,7 @@ namespace campush {
                                                               call(pcm_info_set_stream) call(pcm_info_get_name)
 
 struct alsa_calls {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name takes none.
 #define CAMPUSH_ALSA_MEMBER(name) decltype(&::snd_##name) name = nullptr;
   CAMPUSH_ALSA_CALLS(CAMPUSH_ALSA_MEMBER)
 #undef CAMPUSH_ALSA_MEMBER
