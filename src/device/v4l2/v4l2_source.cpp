@@ -2,6 +2,8 @@
 
 #include <linux/videodev2.h>
 
+#include <algorithm>
+
 #include "media/h264.h"
 #include "media/h265.h"
 #include "util/log.h"
@@ -22,6 +24,14 @@ codec_id codec_of(const stream_config& config) {
   const auto named = fourccs_of_name(config.source.pixel_format);
   const known_format* const format = named.empty() ? nullptr : find_format(named.front());
   return format != nullptr && format->codec != codec_id::none ? format->codec : config.encoder.codec;
+}
+
+bool offers_codec(const v4l2_node& node, codec_id codec) {
+  const auto fourccs = fourccs_of_codec(codec);
+  const auto offered = enumerate_formats(node);
+  return std::any_of(offered.begin(), offered.end(), [&fourccs](const offered_format& format) {
+    return std::find(fourccs.begin(), fourccs.end(), format.fourcc) != fourccs.end();
+  });
 }
 
 /// Parameter sets, SEI, delimiters: what may stand before the picture it belongs to.
@@ -78,22 +88,46 @@ control_outcome v4l2_source::request_box::set_bitrate(uint32_t kbps) noexcept {
 }
 
 control_outcome v4l2_source::request_box::set_codec(codec_id wanted) noexcept {
-  return wanted == codec.load() ? control_outcome::accepted : control_outcome::unsupported;
+  if (!is_video(wanted)) return control_outcome::unsupported;
+  if (!is_open.load()) return control_outcome::failed;
+  if (wanted != codec.load() && !has_both_codecs.load()) return control_outcome::unsupported;
+  wanted_codec.store(wanted);
+  return control_outcome::accepted;
 }
 
 v4l2_source::v4l2_source(const stream_config& config, const clock& time, video_device_calls& calls)
     : m_config(config),
-      m_codec(codec_of(config)),
+      m_first_codec(codec_of(config)),
       m_time(time),
       m_device(calls, m_counters),
-      m_controls(m_device.node()),
-      m_parameter_sets(m_codec),
-      m_splitter(m_codec) {
-  m_control.codec.store(m_codec);
+      m_controls(m_device.node()) {
+  use_codec(m_first_codec);
+}
+
+void v4l2_source::use_codec(codec_id codec) {
+  m_codec = codec;
+  m_parameter_sets.emplace(codec);
+  m_splitter.emplace(codec);
+  m_control.codec.store(codec);
+}
+
+/// Of a device that cannot do it after all: the stream fails, and is opened again with the codec of the configuration.
+result<bool> v4l2_source::change_codec(time_point now, frame_sink& sink) {
+  if (m_control.wanted_codec.load(std::memory_order_relaxed) == codec_id::none) return false;
+  const codec_id wanted = m_control.wanted_codec.exchange(codec_id::none);
+  if (wanted == codec_id::none || wanted == m_codec) return false;
+  close();
+  use_codec(wanted);
+  const auto description = start(now);
+  if (!description) return tl::unexpected<error>(wrap(description.error(), "change of the codec"));
+  log_info(log_module::device, "{}: encodes {} from here on", m_device.node().path(), codec_name(wanted));
+  sink.on_description(*description);
+  return true;
 }
 
 result<stream_description> v4l2_source::open() {
   close();
+  if (m_codec != m_first_codec) use_codec(m_first_codec);
   auto description = start(m_time.now());
   if (!description) close();
   return description;
@@ -112,6 +146,9 @@ result<stream_description> v4l2_source::start(time_point now) {
   request.frame_rate = m_config.source.frame_rate > 0 ? m_config.source.frame_rate : wanted.frame_rate;
   const auto agreed = m_device.configure(request);
   if (!agreed) return tl::unexpected<error>(agreed.error());
+  const codec_id other = m_codec == codec_id::h264 ? codec_id::h265 : codec_id::h264;
+  const bool is_free = fourccs_of_name(m_config.source.pixel_format).empty();
+  m_control.has_both_codecs.store(is_free && offers_codec(m_device.node(), other));
   encoder_config asked = wanted;
   asked.codec = m_codec;
   m_controls.apply(asked);
@@ -130,9 +167,10 @@ void v4l2_source::close() noexcept {
   m_control.is_open.store(false);
   m_control.wants_keyframe.store(false);
   m_control.wanted_kbps.store(0);
+  m_control.wanted_codec.store(codec_id::none);
   m_held.reset();
   m_device.close();
-  m_splitter.reset();
+  m_splitter->reset();
   m_headers.clear();
 }
 
@@ -149,6 +187,11 @@ source_health v4l2_source::health() const noexcept {
 }
 
 result<step_outcome> v4l2_source::step(time_point now, frame_sink& sink) {
+  const auto is_changed = change_codec(now, sink);
+  if (!is_changed) {
+    close();
+    return tl::unexpected<error>(is_changed.error());
+  }
   carry_out_requests(now);
   v4l2_device::taken_buffer taken;
   const auto has_buffer = m_device.take(now, taken);
@@ -243,11 +286,11 @@ result<bool> v4l2_source::deliver(const v4l2_device::taken_buffer& taken, frame_
 }
 
 result<v4l2_source::unit_fate> v4l2_source::deliver_cut(byte_view bytes, time_point captured_at, frame_sink& sink) {
-  if (auto taken = m_splitter.append(bytes); !taken) {
+  if (auto taken = m_splitter->append(bytes); !taken) {
     return tl::unexpected<error>(wrap(taken.error(), m_device.node().path()));
   }
   auto fate = unit_fate::kept;
-  for (byte_view unit; m_splitter.next(unit);) {
+  for (byte_view unit; m_splitter->next(unit);) {
     const unit_fate one = deliver_unit(unit, captured_at, sink);
     if (fate != unit_fate::sent) fate = one;
   }
@@ -255,7 +298,7 @@ result<v4l2_source::unit_fate> v4l2_source::deliver_cut(byte_view bytes, time_po
 }
 
 v4l2_source::unit_fate v4l2_source::deliver_unit(byte_view unit, time_point captured_at, frame_sink& sink) {
-  const access_unit_info info = inspect_access_unit(m_codec, unit, m_parameter_sets.highest_temporal_id());
+  const access_unit_info info = inspect_access_unit(m_codec, unit, m_parameter_sets->highest_temporal_id());
   if (!info.has_picture) return keep_headers(unit);
   if (m_headers.empty()) {
     send(unit, info, captured_at, sink);
@@ -279,7 +322,7 @@ v4l2_source::unit_fate v4l2_source::keep_headers(byte_view unit) {
 void v4l2_source::send(byte_view unit, const access_unit_info& info, time_point captured_at, frame_sink& sink) {
   if (info.is_keyframe) {
     annexb_cursor cursor(unit);
-    for (nal_unit part; cursor.next(part);) m_parameter_sets.feed(part);
+    for (nal_unit part; cursor.next(part);) m_parameter_sets->feed(part);
   }
   media_frame frame;
   frame.codec = m_codec;

@@ -17,7 +17,8 @@ namespace campush {
 ///   start codes (H264_NO_SC) are overwritten in place. Parameter sets in buffers of their own go with the next picture. With read() the
 ///   bytes are cut into access units, each going out when the next begins. A first buffer that is full to the last byte (v4l2loopback hands
 ///   out a stale one) waits for the second and goes only if the driver's sequence goes on behind it.
-///   After a loss a keyframe is asked for, at most once a second. dts = pts = capture time: cameras do not reorder.
+///   After a loss a keyframe is asked for, at most once a second. dts = pts = capture time: cameras do not reorder. set_codec() is taken
+///   by a device that offers both codecs, unless pixel_format names one: it is started anew with the next step().
 /// Errors: those of v4l2_device.
 /// Thread: as media_source. step() allocates nothing in the steady state.
 class v4l2_source final : public media_source {
@@ -41,8 +42,8 @@ class v4l2_source final : public media_source {
     control_outcome set_codec(codec_id codec) noexcept override;
     bool has_keyframe_on_demand() const noexcept override { return can_force_keyframe.load(); }
 
-    std::atomic<codec_id> codec{codec_id::none};
-    std::atomic<bool> is_open{false}, can_force_keyframe{false}, can_set_bitrate{false};
+    std::atomic<codec_id> codec{codec_id::none}, wanted_codec{codec_id::none};
+    std::atomic<bool> has_both_codecs{false}, is_open{false}, can_force_keyframe{false}, can_set_bitrate{false};
     std::atomic<bool> wants_keyframe{false};
     std::atomic<uint32_t> wanted_kbps{0};
   };
@@ -50,6 +51,9 @@ class v4l2_source final : public media_source {
 
   result<stream_description> start(time_point now);
   void carry_out_requests(time_point now) noexcept;
+  /// False: nothing was to be changed.
+  result<bool> change_codec(time_point now, frame_sink& sink);
+  void use_codec(codec_id codec);
   void ask_for_keyframe(time_point now) noexcept;
   result<step_outcome> handle(const v4l2_device::taken_buffer& taken, time_point now, frame_sink& sink);
   result<void> resolve_held(const v4l2_device::taken_buffer& following, frame_sink& sink);
@@ -60,15 +64,16 @@ class v4l2_source final : public media_source {
   void send(byte_view unit, const access_unit_info& info, time_point captured_at, frame_sink& sink);
 
   const stream_config m_config;
-  const codec_id m_codec;
+  const codec_id m_first_codec;
   const clock& m_time;
   device_counters m_counters;
   v4l2_device m_device;
   encoder_controls m_controls;
   request_box m_control;
 
-  codec_config m_parameter_sets;
-  access_unit_splitter m_splitter;
+  codec_id m_codec;
+  std::optional<codec_config> m_parameter_sets;
+  std::optional<access_unit_splitter> m_splitter;
   std::vector<uint8_t> m_headers;  ///< parameter sets that came alone
   std::vector<uint8_t> m_joined;   ///< those and the picture behind them
   std::optional<v4l2_device::taken_buffer> m_held;

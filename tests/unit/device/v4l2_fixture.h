@@ -36,7 +36,9 @@ class kept_frames final : public frame_sink {
   void on_frame(const media_frame& frame) override {
     frames.push_back({frame.codec, frame.dts, frame.capture_time, frame.is_keyframe, frame.payload.to_vector()});
   }
+  void on_description(const stream_description& description) override { descriptions.push_back(description); }
   std::vector<kept> frames;
+  std::vector<stream_description> descriptions;
 };
 
 /// A camera that encodes H.264, on a driver that the test is, stepped on a fake clock.

@@ -354,5 +354,55 @@ TEST_F(v4l2_stream_control, takes_effect_with_the_next_step) {
   EXPECT_EQ(control.request_keyframe(), control_outcome::unsupported) << "the driver did not do it";
 }
 
+class v4l2_codec_change : public v4l2_source_steps {
+ protected:
+  v4l2_codec_change() {
+    auto& formats = driver.node().formats;
+    formats.push_back(formats[0]);
+    formats[1].fourcc = V4L2_PIX_FMT_HEVC;
+    config.encoder.codec = codec_id::h265;
+  }
+};
+
+TEST_F(v4l2_codec_change, starts_a_device_anew_that_has_both) {
+  ASSERT_TRUE(open());
+  EXPECT_EQ(source->control().set_codec(codec_id::aac), control_outcome::unsupported);
+  EXPECT_EQ(source->control().set_codec(codec_id::h264), control_outcome::accepted);
+  EXPECT_EQ(*step(), step_outcome::idle);
+  ASSERT_EQ(sink.descriptions.size(), 1U);
+  EXPECT_EQ(sink.descriptions[0].video->codec, codec_id::h264);
+  EXPECT_EQ(driver.node().fourcc, uint32_t{V4L2_PIX_FMT_H264});
+  fill_and_step(h264_idr());
+  ASSERT_EQ(sink.frames.size(), 1U);
+  EXPECT_EQ(sink.frames[0].codec, codec_id::h264);
+  EXPECT_TRUE(sink.frames[0].is_keyframe);
+  EXPECT_EQ(source->control().set_codec(codec_id::h264), control_outcome::accepted) << "it has that already";
+  ASSERT_TRUE(step());
+  EXPECT_EQ(sink.descriptions.size(), 1U);
+  EXPECT_EQ(source->control().set_codec(codec_id::h265), control_outcome::accepted);
+  ASSERT_TRUE(step());
+  EXPECT_EQ(sink.descriptions.size(), 2U);
+  EXPECT_EQ(driver.open_descriptors(), 1U);
+}
+
+TEST_F(v4l2_codec_change, is_forgotten_when_the_device_is_opened_again) {
+  ASSERT_TRUE(open());
+  source->control().set_codec(codec_id::h264);
+  driver.fail(VIDIOC_STREAMON, EIO);
+  const auto outcome = step();
+  ASSERT_FALSE(outcome);
+  EXPECT_THAT(outcome.error().message, HasSubstr("change of the codec: /dev/video0"));
+  expect_nothing_left();
+  const auto description = source->open();
+  ASSERT_TRUE(description);
+  EXPECT_EQ(description->video->codec, codec_id::h265);
+}
+
+TEST_F(v4l2_codec_change, is_refused_where_the_configuration_names_the_codec) {
+  config.source.pixel_format = "h265";
+  ASSERT_TRUE(open());
+  EXPECT_EQ(source->control().set_codec(codec_id::h264), control_outcome::unsupported);
+}
+
 }  // namespace
 }  // namespace campush
