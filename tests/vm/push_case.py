@@ -39,6 +39,19 @@ class push_case(guest.guest_case):
         harness.eventually(lambda: f"{pictures} pictures after {base}, now {self.pictures_at_sink()}",
                            lambda: self.pictures_at_sink() >= base + pictures, seconds)
 
+    def pushed_without_loss(self, device, codec, prepare=lambda: None):
+        """The recording of a run in which the guest was fast enough for every picture: on a busy machine it has three tries."""
+        for _ in range(3):
+            prepare()
+            agent = self.run_agent(device, codec)
+            self.until_pushed(4 * RATE)
+            health = agent.stream()["health"]
+            agent.stop()
+            if (health["lost_pictures"], health["damaged_buffers"], health["stalls"]) == (0, 0, 0):
+                return self.recordings()[-1]
+            print(f"not without loss: {health}")
+        return self.fail("pictures were lost in each of three runs")
+
     def check_plays(self, clip, received):
         """What came is the clip played again and again, without a gap."""
         sent = media.clip()
