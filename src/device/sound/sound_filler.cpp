@@ -1,5 +1,7 @@
 #include "device/sound/sound_filler.h"
 
+#include <algorithm>
+
 namespace campush {
 
 namespace {
@@ -16,10 +18,11 @@ constexpr duration longest_debt = milliseconds(2'000);
 }  // namespace
 
 void sound_filler::describe(const audio_description& sound, time_point now) {
+  // What was given is counted in samples of the sound before.
+  m_anchor = m_has_anchor ? std::min(next_time(), now) : now;
+  m_samples = 0;
   m_codec = sound.codec;
   m_silence = silence_of(sound);
-  m_anchor = m_has_anchor ? next_time() : now;
-  m_samples = 0;
   m_has_anchor = true;
 }
 

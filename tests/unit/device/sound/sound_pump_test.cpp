@@ -16,8 +16,8 @@ using test::scripted_sound;
 
 class sound_pump_steps : public ::testing::Test {
  protected:
-  void make() {
-    config.codec = codec_id::g711a;
+  void make(codec_id codec = codec_id::g711a) {
+    config.codec = codec;
     pump = std::make_unique<sound_pump>(
         3, config, time,
         [this](const audio_config& asked) -> result<std::unique_ptr<media_source>> {
@@ -187,6 +187,23 @@ TEST_F(sound_pump_steps, describes_a_source_that_comes_back_as_something_else) {
   run(seconds(3));
   ASSERT_EQ(heard.descriptions.size(), 2u);
   EXPECT_EQ(heard.descriptions[1].audio->sample_rate, 16'000u);
+}
+
+TEST_F(sound_pump_steps, hands_on_all_that_a_late_source_of_another_rate_gives) {
+  script.open_failure = missing();
+  script.description = {codec_id::aac, 16'000, 1, 64, {0x14, 0x08}};
+  script.frame_length = milliseconds(64);
+  make(codec_id::aac);
+  run(std::chrono::minutes(10));
+  EXPECT_EQ(heard.descriptions.back().audio->sample_rate, 48'000u);
+  EXPECT_NEAR(static_cast<double>(heard.silent()), 28'125, 10);
+  script.open_failure.reset();
+  run(seconds(30));
+  const size_t real = heard.real(), silent = heard.silent();
+  run(seconds(64));
+  EXPECT_EQ(heard.descriptions.back().audio->sample_rate, 16'000u);
+  EXPECT_NEAR(static_cast<double>(heard.real() - real), 1'000, 2);
+  EXPECT_EQ(heard.silent(), silent);
 }
 
 TEST_F(sound_pump_steps, hands_on_a_description_that_changes_in_between) {
