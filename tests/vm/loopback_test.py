@@ -32,7 +32,6 @@ class agent_on_a_loopback_camera(push_case.push_case):
                 feeders = []
 
                 def feed_anew(codec=codec, clip_name=clip_name, feeders=feeders):
-                    # The first reader of all gets no stale buffer.
                     for _, feeder in feeders[-1:]:
                         feeder.kill()
                     self.load()
