@@ -53,6 +53,7 @@ result<void> v4l2_device::start(uint32_t buffers, time_point now) {
   m_measured_period = {};
   m_has_recovered = false;
   m_is_first = true;
+  m_may_begin_stale = false;
   m_last_picture = {};
   m_silent_until = now + patience_at_start;
   return m_queue.start(m_format, buffers);
@@ -99,6 +100,7 @@ bool v4l2_device::accept(time_point now, taken_buffer& out) noexcept {
   out.captured_at = m_queue.uses_read() ? now : m_times.map(kind, buffer.stamp_us, now);
   watch_sequence(out);
   out.is_first = m_is_first;
+  m_may_begin_stale = m_is_first && buffer.is_full;
   m_is_first = false;
   note_picture(now);
   return true;
@@ -111,7 +113,8 @@ void v4l2_device::watch_sequence(taken_buffer& out) noexcept {
   if (m_last_sequence) {
     const uint32_t missing = sequence - *m_last_sequence - 1;
     out.follows_gap = missing != 0;
-    if (missing != 0 && missing < most_lost_at_once) add(m_counters.lost, missing);
+    const bool is_loss = missing != 0 && missing < most_lost_at_once && !m_may_begin_stale;
+    if (is_loss) add(m_counters.lost, missing);
   }
   m_last_sequence = sequence;
 }

@@ -76,6 +76,8 @@ class v4l2_device {
   time_point m_recovered_at{};
   bool m_has_recovered = false;
   bool m_is_first = true;
+  bool m_may_begin_stale =
+      false;  ///< the buffer before was the first and full: what is missing behind it was never ours
   std::optional<uint32_t> m_last_sequence;
 };
 

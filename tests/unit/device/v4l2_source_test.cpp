@@ -63,6 +63,10 @@ TEST_F(v4l2_source_steps, leaves_out_the_stale_first_buffer_of_a_loopback) {
   ASSERT_EQ(sink.frames.size(), 2U);
   EXPECT_TRUE(sink.frames[0].is_keyframe);
   EXPECT_EQ(driver.queued_buffers(), 4U);
+  EXPECT_EQ(source->health().lost_pictures, 0U) << "what was before this program came is no loss";
+  next.sequence = 20;
+  fill_and_step(h264_slice(), next);
+  EXPECT_EQ(source->health().lost_pictures, 1U);
 }
 
 TEST_F(v4l2_source_steps, knows_a_full_buffer_by_the_size_agreed_on) {
