@@ -108,6 +108,8 @@ int lying_describe(campush_hal_info* info) {
   out.cameras = 1;
   out.video_channels = is_lie("too_many_channels") ? 4000000000u : video_channels;
   out.audio_channels = audio_channels;
+  if (is_lie("sound_only")) out.video_channels = 0;
+  if (is_lie("no_sound")) out.audio_channels = 0;
   if (is_lie("no_channels")) out.video_channels = out.audio_channels = 0;
   out.max_encoders = 2;
   const uint32_t room = info->size;
@@ -434,6 +436,7 @@ const campush_hal_table* campush_camera_hal_entry(uint32_t) {
   if (is_lie("old_major")) table.version = 9u << 16 | 3;
   if (is_lie("small_table")) table.size = 16;
   if (is_lie("older_minor")) table.size = offsetof(campush_hal_table, request_keyframe);
+  if (is_lie("half_pointer")) table.size = offsetof(campush_hal_table, request_keyframe) + sizeof(void*) / 2;
   if (is_lie("no_get")) table.get = nullptr;
   if (is_lie("no_controls")) table.request_keyframe = nullptr, table.set_bitrate = nullptr, table.set_codec = nullptr;
   return &table;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
 #include <system_error>
 #include <thread>
 
@@ -59,6 +60,13 @@ result<const campush_hal_table*> find_table(const std::string& path) {
   return table;
 }
 
+/// How much of a table of that size is whole entries that this agent knows: a half of a pointer would be called.
+size_t whole_functions(size_t size) {
+  constexpr size_t first = offsetof(campush_hal_table, describe);
+  const size_t known = std::min(size, sizeof(campush_hal_table));
+  return known - (known - first) % sizeof(void*);
+}
+
 result<campush_hal_table> check_table(const std::string& path, const campush_hal_table& theirs) {
   if (theirs.version >> 16 != CAMPUSH_HAL_MAJOR) {
     return fail(error_code::unsupported, path + ": compiled for version " + version_text(theirs.version) +
@@ -69,7 +77,7 @@ result<campush_hal_table> check_table(const std::string& path, const campush_hal
                                            std::to_string(least_table_size) + " are required");
   }
   campush_hal_table table{};
-  std::memcpy(&table, &theirs, std::min<size_t>(theirs.size, sizeof table));
+  std::memcpy(&table, &theirs, whole_functions(theirs.size));
   const std::pair<bool, const char*> required[] = {
       {table.describe != nullptr, "describe"}, {table.describe_channel != nullptr, "describe_channel"},
       {table.open != nullptr, "open"},         {table.start != nullptr, "start"},
@@ -216,7 +224,7 @@ void hal_library::give_back(track_kind kind, uint32_t channel) noexcept {
   if (m_in_use.erase({kind, channel}) > 0) m_claimed.fetch_sub(1);
 }
 
-/// One path on its way in. Shared with the thread that loads it, which may never come back.
+/// One file on its way in. Shared with the thread that loads it, which may never come back.
 struct hal_library_cache::loading {
   explicit loading(std::string place) : path(std::move(place)) {}
   const std::string path;
@@ -233,21 +241,29 @@ std::shared_ptr<hal_library_cache> hal_library_cache::of_process() {
   return *cache;
 }
 
-result<std::shared_ptr<hal_library>> hal_library_cache::load(const std::string& path, duration limit) {
-  std::shared_ptr<loading> entry;
+result<std::shared_ptr<hal_library_cache::loading>> hal_library_cache::find(const std::string& path) {
   {
     const std::lock_guard<std::mutex> hold(m_mutex);
-    for (const auto& known : m_entries) {
-      if (known->path == path) entry = known;
-    }
-    if (!entry) entry = m_entries.emplace_back(std::make_shared<loading>(path));
+    if (const auto known = m_entries.find(path); known != m_entries.end()) return known->second;
   }
+  std::error_code failure;
+  const std::string file = std::filesystem::canonical(path, failure);
+  if (failure) return tl::unexpected<error>(error_from_errno(failure.value(), path));
+  const std::lock_guard<std::mutex> hold(m_mutex);
+  auto& entry = m_entries[file];
+  if (!entry) entry = std::make_shared<loading>(file);
+  return entry;
+}
+
+result<std::shared_ptr<hal_library>> hal_library_cache::load(const std::string& path, duration limit) {
+  const auto found = find(path);
+  if (!found) return tl::unexpected<error>(found.error());
+  const std::shared_ptr<loading>& entry = *found;
   std::unique_lock<std::mutex> hold(entry->mutex);
-  if (entry->library) return entry->library;
   std::thread loader;
-  if (!entry->is_under_way) {
+  if (!entry->library && !entry->is_under_way) {
     try {
-      loader = std::thread([entry] {
+      loader = std::thread([entry = entry] {
         auto loaded = load_hal_library(entry->path);
         const std::lock_guard<std::mutex> hold_entry(entry->mutex);
         entry->is_under_way = false;
@@ -274,6 +290,10 @@ result<std::shared_ptr<hal_library>> hal_library_cache::load(const std::string& 
     out = tl::unexpected<error>(entry->failure);
   }
   hold.unlock();
+  if (out) {
+    const std::lock_guard<std::mutex> hold_names(m_mutex);
+    m_entries.emplace(path, entry);
+  }
   if (!loader.joinable()) return out;
   is_done ? loader.join() : loader.detach();
   return out;

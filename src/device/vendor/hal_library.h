@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -45,7 +46,8 @@ class hal_library {
 /// Errors: those of describe_plugin() but timed_out.
 [[nodiscard]] result<std::shared_ptr<hal_library>> load_hal_library(const std::string& path);
 
-/// Every plug-in of the process once, by path. What fails to load is tried again when it is next asked for.
+/// Every plug-in of the process once, whatever the names of its file: links lead to one hal_library. A name stays with what it was first
+/// loaded from, also when its link is changed. What fails to load is tried again when it is next asked for.
 /// Thread: any-thread.
 class hal_library_cache {
  public:
@@ -59,8 +61,10 @@ class hal_library_cache {
 
  private:
   struct loading;
+  result<std::shared_ptr<loading>> find(const std::string& path);
+
   std::mutex m_mutex;
-  std::vector<std::shared_ptr<loading>> m_entries;  // guarded by m_mutex
+  std::map<std::string, std::shared_ptr<loading>> m_entries;  // by file, and by names loaded; guarded by m_mutex
 };
 
 }  // namespace campush

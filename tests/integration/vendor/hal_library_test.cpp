@@ -1,6 +1,9 @@
 #include "device/vendor/hal_library.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "device/vendor/plugin_report.h"
 #include "vendor_rig.h"
@@ -74,6 +77,14 @@ TEST(hal_library, takes_an_older_plug_in_for_what_it_has) {
   EXPECT_FALSE((*library)->report().has_keyframe_request);
 }
 
+TEST(hal_library, takes_no_half_of_a_function) {
+  const liar lying("half_pointer");
+  const auto library = load_hal_library(CAMPUSH_LYING_HAL);
+  ASSERT_TRUE(library) << library.error().message;
+  EXPECT_EQ((*library)->table().request_keyframe, nullptr);
+  EXPECT_FALSE((*library)->report().has_keyframe_request);
+}
+
 TEST(hal_library, shows_no_control_bytes_and_ends_texts_without_an_end) {
   const liar lying("endless_text");
   const auto library = load_hal_library(CAMPUSH_LYING_HAL);
@@ -120,6 +131,20 @@ TEST(hal_library_cache, loads_a_path_once_and_a_failure_again) {
   const auto second = cache.load(CAMPUSH_LYING_HAL);
   ASSERT_TRUE(first && second);
   EXPECT_EQ(*first, *second);
+}
+
+TEST(hal_library_cache, knows_a_file_by_each_of_its_names) {
+  const liar honest;
+  const std::string folder = testing::TempDir() + "campush_plugins_" + std::to_string(::getpid());
+  std::filesystem::create_directories(folder);
+  std::filesystem::create_symlink(CAMPUSH_LYING_HAL, folder + "/camera.so");
+  hal_library_cache cache;
+  const auto by_file = cache.load(CAMPUSH_LYING_HAL), by_link = cache.load(folder + "/camera.so");
+  const auto by_detour = cache.load(folder + "/../" + folder.substr(folder.rfind('/') + 1) + "/camera.so");
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(by_file && by_link && by_detour);
+  EXPECT_EQ(*by_file, *by_link) << "one turn and one count of channels";
+  EXPECT_EQ(*by_file, *by_detour);
 }
 
 TEST(hal_library_cache, does_not_wait_for_ever_for_a_plug_in_that_blocks) {
