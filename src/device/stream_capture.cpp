@@ -88,7 +88,7 @@ time_point stream_capture::run_step() noexcept {
   const time_point now = m_time.now();
   if (m_phase == capture_phase::finished || m_is_interrupted.load()) return m_due;
   const bool is_waiting = m_phase == capture_phase::waiting && now < m_due;
-  if (is_waiting && !may_be_back(now)) return m_is_watching ? m_due : std::min(m_due, m_watch_from);
+  if (is_waiting && !may_be_back(now)) return next_call(now);
   const auto outcome = advance(now);
   if (!outcome && is_waiting) {
     on_early_failure(outcome.error(), now);
@@ -99,7 +99,14 @@ time_point stream_capture::run_step() noexcept {
   } else {
     m_due = m_source->next_due();
   }
-  return m_due;
+  return next_call(now);
+}
+
+/// Who waits asks for poll_descriptor() once, before the wait: whether the return of the device counts is settled here.
+time_point stream_capture::next_call(time_point now) noexcept {
+  const bool has_watch = m_phase == capture_phase::waiting && m_source && m_source->return_descriptor() >= 0;
+  m_is_watching = has_watch && now >= m_watch_from;
+  return has_watch && !m_is_watching ? std::min(m_due, m_watch_from) : m_due;
 }
 
 /// No exception leaves a source by contract; memory that runs out while it opens is the one case left.
@@ -128,10 +135,9 @@ result<step_outcome> stream_capture::open_source(time_point now) {
   return step_outcome::idle;
 }
 
-bool stream_capture::may_be_back(time_point now) noexcept {
-  m_is_watching = now >= m_watch_from;
+bool stream_capture::may_be_back(time_point now) const noexcept {
   const int descriptor = m_source ? m_source->return_descriptor() : -1;
-  if (!m_is_watching || descriptor < 0) return false;
+  if (now < m_watch_from || descriptor < 0) return false;
   pollfd watched{descriptor, POLLIN, 0};
   return ::poll(&watched, 1, 0) > 0;
 }
@@ -141,7 +147,6 @@ bool stream_capture::may_be_back(time_point now) noexcept {
 void stream_capture::on_early_failure(const error& failure, time_point now) {
   m_source->close();
   m_watch_from = now + between_early_tries;
-  m_is_watching = false;
   log_debug(log_module::device, "cam{}/{}: not back yet: {}", m_camera_id, m_config.name, failure.message);
   if (failure.code == error_code::not_found) return;
   m_reopen_delay = duration::zero();

@@ -59,7 +59,8 @@ class stream_capture final : private frame_sink {
   void on_description(const stream_description& description) override;
   result<step_outcome> advance(time_point now);
   result<step_outcome> open_source(time_point now);
-  bool may_be_back(time_point now) noexcept;
+  time_point next_call(time_point now) noexcept;
+  bool may_be_back(time_point now) const noexcept;
   void on_failure(const error& failure, time_point now);
   void on_early_failure(const error& failure, time_point now);
   void report_failure(const error& failure);

@@ -5,9 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <thread>
+#include <utility>
 
+#include "device/camera_instance.h"
 #include "device/stream_capture.h"
 #include "device/v4l2/node_watch.h"
 #include "fakes/fake_clock.h"
@@ -32,7 +37,9 @@ class missing_source final : public media_source {
     if (failure != error_code{}) return fail(failure, "the device is not usable");
     return stream_description{};
   }
-  void close() noexcept override {}
+  void close() noexcept override {
+    if (on_first_close) std::exchange(on_first_close, nullptr)();
+  }
   time_point next_due() const noexcept override { return time_point::max(); }
   result<step_outcome> step(time_point, frame_sink&) override {
     if (failure != error_code{}) return fail(failure, "the device is gone");
@@ -42,8 +49,9 @@ class missing_source final : public media_source {
   int return_descriptor() const noexcept override { return m_event; }
   void announce() const { ASSERT_EQ(::eventfd_write(m_event, 1), 0); }
 
-  error_code failure{};
-  int tries = 0;
+  std::atomic<error_code> failure{};
+  std::atomic<int> tries{0};
+  std::function<void()> on_first_close;
 
  private:
   const int m_event;
@@ -90,8 +98,9 @@ TEST_F(device_return, of_something_else_costs_nothing) {
   for (int i = 0; i < 4; ++i) {
     time.advance(milliseconds(100));
     source->announce();
-    EXPECT_EQ(capture->run_step(), due);
+    EXPECT_EQ(capture->run_step(), time.now() + milliseconds(100)) << "when the watch counts again";
   }
+  EXPECT_EQ(capture->status().next_reopen_in, due - time.now());
   EXPECT_EQ(source->tries, 5);
   EXPECT_EQ(observer.heard, heard);
   EXPECT_EQ(capture->status().failures, 1U);
@@ -126,6 +135,66 @@ TEST_F(device_return, that_is_not_usable_yet_is_tried_again_soon) {
   source->announce();
   capture->run_step();
   EXPECT_EQ(capture->status().state, camera_state::running);
+}
+
+/// A camera on its own thread whose clock falls back by an hour during its first failure and stands still then: the wait until the next
+/// try is longer than any test.
+class device_return_on_thread : public ::testing::Test {
+ protected:
+  device_return_on_thread() {
+    const source_factory factory = [this](const camera_config&, const stream_config&,
+                                          const clock&) -> result<std::unique_ptr<media_source>> {
+      auto made = std::make_unique<missing_source>();
+      source = made.get();
+      source->failure = error_code::not_found;
+      source->on_first_close = [this] { time.advance(-std::chrono::hours(1)); };
+      return result<std::unique_ptr<media_source>>(std::move(made));
+    };
+    const stream_attachment attachment{[this](const auto&, const auto&, auto) -> stream_observer& { return observer; },
+                                       [](const auto&, const auto&) {}};
+    camera_config config;
+    config.streams.resize(1);
+    camera = std::make_unique<camera_instance>(config, time, factory, attachment);
+    camera->start(capture_drive::threads);
+  }
+  /// False: not within 10 s, which is far more than any machine needs.
+  template <class Condition>
+  static bool comes(const Condition& condition) {
+    const system_clock real;
+    const time_point end = real.now() + seconds(10);
+    while (!condition()) {
+      if (real.now() > end) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  bool comes_to(camera_state state) {
+    return comes([this, state] { return camera->status()[0].state == state; });
+  }
+
+  fake_clock time{time_point(std::chrono::hours(10))};
+  recording_observer observer;
+  missing_source* source = nullptr;
+  std::unique_ptr<camera_instance> camera;
+};
+
+TEST_F(device_return_on_thread, is_tried_at_once) {
+  ASSERT_TRUE(comes_to(camera_state::reopening));
+  source->failure = error_code{};
+  source->announce();
+  EXPECT_TRUE(comes_to(camera_state::running));
+  EXPECT_EQ(source->tries, 2);
+}
+
+TEST_F(device_return_on_thread, is_noticed_after_something_else_was) {
+  ASSERT_TRUE(comes_to(camera_state::reopening));
+  source->announce();
+  ASSERT_TRUE(comes([this] { return source->tries == 2; }));
+  time.advance(milliseconds(150));
+  source->failure = error_code{};
+  source->announce();
+  EXPECT_TRUE(comes_to(camera_state::running));
+  EXPECT_EQ(source->tries, 3);
 }
 
 class node_watch_folder : public ::testing::Test {
