@@ -18,6 +18,7 @@ constexpr uint8_t aac_stereo[] = {0x21, 0x00, 0x03, 0x20, 0x64, 0x1c};
 /// RFC 6716: CELT, full band, 20 ms, one frame, whose first symbol is the flag for silence.
 constexpr uint8_t opus_mono[] = {0xf8, 0xff, 0xfe}, opus_stereo[] = {0xfc, 0xff, 0xfe};
 constexpr uint32_t opus_samples = 960;
+constexpr uint32_t longest_opus_packet = 5'760;
 
 template <uint8_t Code>
 constexpr std::array<uint8_t, g711_samples_per_frame> repeated() {
@@ -29,6 +30,21 @@ constexpr auto a_law = repeated<g711a_silence>(), mu_law = repeated<g711u_silenc
 
 constexpr std::array<uint32_t, 13> aac_rates = {96'000, 88'200, 64'000, 48'000, 44'100, 32'000, 24'000,
                                                 22'050, 16'000, 12'000, 11'025, 8'000,  7'350};
+
+/// RFC 6716 3.1: of one frame, by the upper five bits of the first byte.
+constexpr std::array<uint16_t, 32> opus_frame_samples = {480, 960, 1920, 2880, 480, 960, 1920, 2880,  // SILK
+                                                         480, 960, 1920, 2880, 480, 960, 480,  960,   // and hybrid
+                                                         120, 240, 480,  960,  120, 240, 480,  960,   // CELT
+                                                         120, 240, 480,  960,  120, 240, 480,  960};
+constexpr uint8_t opus_count_follows = 3;
+
+uint32_t opus_packet_samples(byte_view packet) noexcept {
+  if (packet.empty()) return opus_samples;
+  const auto code = static_cast<uint8_t>(packet[0] & 3U);
+  uint32_t frames = code == 0 ? 1 : 2;
+  if (code == opus_count_follows) frames = packet.size() > 1 ? packet[1] & 0x3fU : 1;
+  return std::min(frames * opus_frame_samples[packet[0] >> 3U], longest_opus_packet);
+}
 
 std::vector<uint8_t> aac_config(uint32_t rate, uint32_t channels) {
   const auto* const found = std::find(aac_rates.begin(), aac_rates.end(), rate);
@@ -58,6 +74,15 @@ std::optional<silent_frame> silence_of(const audio_description& sound) noexcept 
                                                          : byte_view(mu_law.data(), mu_law.size()),
                           g711_samples_per_frame, sound.sample_rate == 0 ? g711_sample_rate : sound.sample_rate};
     default: return std::nullopt;
+  }
+}
+
+uint32_t samples_of(const media_frame& frame, const silent_frame& silence) noexcept {
+  switch (frame.codec) {
+    case codec_id::g711a:
+    case codec_id::g711u: return static_cast<uint32_t>(std::min<size_t>(frame.payload.size(), silence.rate));
+    case codec_id::opus: return opus_packet_samples(frame.payload);
+    default: return silence.samples;
   }
 }
 

@@ -17,6 +17,9 @@ struct silent_frame {
 /// None for codecs and layouts that have no such frame here: more than two channels.
 std::optional<silent_frame> silence_of(const audio_description& sound) noexcept;
 
+/// How long a real frame of the sound of `silence` is, in its samples; not more than a second.
+uint32_t samples_of(const media_frame& frame, const silent_frame& silence) noexcept;
+
 /// What a microphone that has not been seen yet is taken for: the configuration, and 48 kHz mono where that leaves it open.
 audio_description expected_sound(const audio_config& config);
 

@@ -26,26 +26,33 @@ void sound_filler::describe(const audio_description& sound, time_point now) {
   m_has_anchor = true;
 }
 
+duration sound_filler::length_of(uint64_t samples) const noexcept {
+  return duration(static_cast<int64_t>(samples * 1'000'000 / m_silence->rate));
+}
 duration sound_filler::frame_length() const noexcept {
-  return duration(int64_t{m_silence->samples} * 1'000'000 / m_silence->rate);
+  return length_of(m_silence->samples);
 }
 
 /// The end of what was given.
 time_point sound_filler::next_time() const noexcept {
   if (!m_silence) return m_anchor;
-  return m_anchor + duration(static_cast<int64_t>(m_samples * 1'000'000 / m_silence->rate));
+  return m_anchor + length_of(m_samples);
 }
 
 bool sound_filler::admit(const media_frame& frame, frame_sink& sink) {
-  if (!m_silence) return true;
+  if (!m_silence) {
+    m_anchor = frame.dts;
+    return true;
+  }
   m_is_heard = true;
+  const uint32_t samples = samples_of(frame, *m_silence);
   // Between real frames the clock slews: half a frame is their own affair. Behind silence nothing may overlap.
-  const duration allowed = m_is_silent ? duration::zero() : frame_length() / 2;
+  const duration allowed = m_is_silent ? duration::zero() : length_of(samples) / 2;
   if (frame.dts + allowed < next_time()) return false;
   while (m_is_filling && frame.dts - next_time() >= frame_length() && frame.dts - next_time() < longest_debt)
     give(sink);
   m_anchor = frame.dts;
-  m_samples = m_silence->samples;
+  m_samples = samples;
   m_is_silent = false;
   return true;
 }

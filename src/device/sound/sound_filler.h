@@ -26,14 +26,15 @@ class sound_filler {
  private:
   time_point next_time() const noexcept;
   duration patience(bool is_missing) const noexcept;
-  duration frame_length() const noexcept;
+  duration length_of(uint64_t samples) const noexcept;
+  duration frame_length() const noexcept;  ///< of silence
   void give(frame_sink& sink);
 
   bool m_is_filling;
   codec_id m_codec = codec_id::none;
   std::optional<silent_frame> m_silence;
   time_point m_anchor{};   ///< of m_samples 0
-  uint64_t m_samples = 0;  ///< given since the anchor, in silence
+  uint64_t m_samples = 0;  ///< given since the anchor
   bool m_is_silent = false, m_has_anchor = false;
   bool m_is_heard = false;  ///< a real frame has come since silence began, be it late
 };

@@ -36,6 +36,38 @@ TEST(silence, has_a_frame_for_every_codec) {
   }
 }
 
+struct length_case {
+  const char* name;
+  codec_id codec;
+  std::vector<uint8_t> payload;
+  uint32_t samples;
+};
+TEST(samples_of_frame, reads_them_from_the_frame) {
+  const length_case cases[] = {
+      {"aac", codec_id::aac, {0x21, 0x00}, 1'024},
+      {"a-law of 5 ms", codec_id::g711a, std::vector<uint8_t>(40), 40},
+      {"mu-law of 40 ms", codec_id::g711u, std::vector<uint8_t>(320), 320},
+      {"mu-law of a minute", codec_id::g711u, std::vector<uint8_t>(480'000), 8'000},
+      {"opus, the frame of silence", codec_id::opus, {0xf8, 0xff, 0xfe}, 960},
+      {"opus, SILK of 60 ms", codec_id::opus, {0x18, 0}, 2'880},
+      {"opus, SILK of 10 ms twice", codec_id::opus, {0x41, 0}, 960},
+      {"opus, hybrid of 20 ms", codec_id::opus, {0x68, 0}, 960},
+      {"opus, CELT of 2.5 ms", codec_id::opus, {0xe0, 0}, 120},
+      {"opus, CELT of 5 ms, three times", codec_id::opus, {0xeb, 0x03, 0}, 720},
+      {"opus, more than 120 ms", codec_id::opus, {0x1b, 0x3f, 0}, 5'760},
+      {"opus without a count", codec_id::opus, {0xfb}, 960},
+      {"opus, empty", codec_id::opus, {}, 960},
+  };
+  for (const length_case& row : cases) {
+    SCOPED_TRACE(row.name);
+    media_frame frame;
+    frame.codec = row.codec;
+    frame.payload = {row.payload.data(), row.payload.size()};
+    EXPECT_EQ(samples_of(frame, *silence_of({row.codec, row.codec == codec_id::aac ? 48'000u : 8'000u, 1, 0, {}})),
+              row.samples);
+  }
+}
+
 TEST(silence, has_none_where_it_would_be_wrong) {
   EXPECT_FALSE(silence_of({codec_id::aac, 48'000, 6, 0, {}}));
   EXPECT_FALSE(silence_of({codec_id::aac, 0, 1, 0, {}}));

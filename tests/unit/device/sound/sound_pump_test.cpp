@@ -206,6 +206,48 @@ TEST_F(sound_pump_steps, hands_on_all_that_a_late_source_of_another_rate_gives) 
   EXPECT_EQ(heard.silent(), silent);
 }
 
+struct length_case {
+  const char* name;
+  milliseconds length;
+  size_t frames_in_10_s;
+};
+TEST_F(sound_pump_steps, takes_a_frame_for_as_long_as_it_is) {
+  const length_case cases[] = {
+      {"5 ms", milliseconds(5), 2'000},
+      {"8 ms", milliseconds(8), 1'250},
+      {"40 ms", milliseconds(40), 250},
+      {"100 ms", milliseconds(100), 100},
+  };
+  for (const length_case& row : cases) {
+    SCOPED_TRACE(row.name);
+    script.frame_length = row.length;
+    script.frame_bytes = static_cast<size_t>(row.length.count()) * 8;
+    make();
+    run(seconds(1));
+    heard.frames.clear();
+    run(seconds(10));
+    EXPECT_NEAR(static_cast<double>(heard.real()), static_cast<double>(row.frames_in_10_s), 1);
+    EXPECT_EQ(heard.silent(), 0u);
+    script.is_mute = true;
+    run(seconds(5));
+    EXPECT_GT(heard.silent(), 200u);
+    script.is_mute = false;
+    run(seconds(5));
+    EXPECT_EQ(heard.largest_overlap(), duration::zero());
+    EXPECT_LT(heard.largest_hole(), std::max<duration>(row.length, scripted_sound::length));
+  }
+}
+
+TEST_F(sound_pump_steps, does_not_believe_a_frame_of_a_minute) {
+  script.frame_bytes = 60 * g711_sample_rate;
+  make();
+  run(milliseconds(110));
+  ASSERT_GT(heard.real(), 0u);
+  script.is_mute = true;
+  run(seconds(5));
+  EXPECT_GT(heard.silent(), 100u);
+}
+
 TEST_F(sound_pump_steps, hands_on_a_description_that_changes_in_between) {
   make();
   run(seconds(1));
