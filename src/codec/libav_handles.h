@@ -3,6 +3,7 @@
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavutil/audio_fifo.h>
+#include <libavutil/mem.h>
 #include <libavutil/opt.h>
 #include <libswresample/swresample.h>
 #include <libswscale/swscale.h>
@@ -19,6 +20,7 @@ struct libav_deleter {
   void operator()(AVPacket* packet) const noexcept { av_packet_free(&packet); }
   void operator()(AVAudioFifo* fifo) const noexcept { av_audio_fifo_free(fifo); }
   void operator()(SwsContext* scaler) const noexcept { sws_freeContext(scaler); }
+  void operator()(uint8_t* bytes) const noexcept { av_free(bytes); }
   void operator()(SwrContext* resampler) const noexcept { swr_free(&resampler); }
 };
 template <class Object>

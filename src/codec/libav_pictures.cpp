@@ -1,5 +1,6 @@
 #include "codec/libav_pictures.h"
 
+#include <cstring>
 #include <string>
 
 namespace campush {
@@ -25,6 +26,9 @@ constexpr format_row formats[] = {
     {pixel_format::grey, AV_PIX_FMT_GRAY8, 1, 1, 0, 0, 0},
 };
 
+/// More than any of swscale's loops takes at once.
+constexpr size_t spare_bytes = 256;
+
 const format_row* row_of(pixel_format format) noexcept {
   for (const format_row& row : formats) {
     if (row.format == format) return &row;
@@ -36,16 +40,39 @@ uint32_t halved(uint32_t value, uint8_t shift) noexcept {
   return shift == 0 ? value : (value + 1) / 2;
 }
 
+struct plane_size {
+  uint32_t bytes = 0, rows = 0;  ///< of a row, and how many
+};
+
+plane_size size_of_plane(const picture_shape& shape, const format_row& row, size_t plane) noexcept {
+  if (plane == 0) return {shape.width * row.bytes_per_pixel, shape.height};
+  return {halved(shape.width, row.chroma_width_shift) * row.chroma_bytes,
+          halved(shape.height, row.chroma_height_shift)};
+}
+
+/// The last row need not be filled up to the stride.
+uint64_t length_of(const plane_size& size, uint64_t stride) noexcept {
+  return stride * (size.rows - 1) + size.bytes;
+}
+
 bool is_plane_whole(const raw_picture& picture, const format_row& row, size_t plane) noexcept {
-  const picture_shape& shape = picture.shape;
-  const bool is_first = plane == 0;
-  const uint32_t bytes =
-      is_first ? shape.width * row.bytes_per_pixel : halved(shape.width, row.chroma_width_shift) * row.chroma_bytes;
-  const uint32_t rows = is_first ? shape.height : halved(shape.height, row.chroma_height_shift);
+  const plane_size size = size_of_plane(picture.shape, row, plane);
   const uint64_t stride = picture.strides[plane];
-  // The last row need not be filled up to the stride.
-  return picture.planes[plane].data() != nullptr && stride >= bytes && stride <= INT32_MAX &&
-         picture.planes[plane].size() >= stride * (rows - 1) + bytes;
+  return picture.planes[plane].data() != nullptr && stride >= size.bytes && stride <= INT32_MAX &&
+         picture.planes[plane].size() >= length_of(size, stride);
+}
+
+/// Whether this many bytes from the begin of the plane on can be read, be it in the planes that follow it in memory.
+bool is_readable(const raw_picture& picture, size_t plane, uint64_t length) noexcept {
+  const uint8_t* const wanted = picture.planes[plane].data() + length;
+  const uint8_t* end = picture.planes[plane].data() + picture.planes[plane].size();
+  for (size_t pass = 0; pass < picture.planes.size(); ++pass) {
+    for (const byte_view& other : picture.planes) {
+      const bool goes_on = other.data() != nullptr && other.data() <= end && other.data() + other.size() > end;
+      if (goes_on) end = other.data() + other.size();
+    }
+  }
+  return wanted <= end;
 }
 
 }  // namespace
@@ -116,13 +143,36 @@ result<void> libav_scaler::prepare_frame() {
   return fail(error_code::io_failed, "no memory for a picture");
 }
 
+/// swscale reads in steps of its vector registers, and so past the last row of a plane: into the page behind a driver's buffer. A plane
+/// with nothing of its own behind it is copied to memory that has.
+result<const uint8_t*> libav_scaler::readable_plane(const raw_picture& picture, size_t plane) {
+  const format_row& row = *row_of(picture.shape.format);
+  if (plane >= row.planes) return nullptr;
+  const uint64_t length = length_of(size_of_plane(picture.shape, row, plane), picture.strides[plane]);
+  const uint8_t* const bytes = picture.planes[plane].data();
+  if (is_readable(picture, plane, length + spare_bytes)) return bytes;
+  padded_plane& copy = m_padded[plane];
+  if (copy.size < length + spare_bytes) {
+    copy.memory.reset(static_cast<uint8_t*>(av_mallocz(length + spare_bytes)));
+    copy.size = copy.memory ? length + spare_bytes : 0;
+  }
+  if (!copy.memory) return fail(error_code::io_failed, "no memory for a picture");
+  std::memcpy(copy.memory.get(), bytes, length);
+  return copy.memory.get();
+}
+
 result<AVFrame*> libav_scaler::scale(const raw_picture& picture) {
   if (auto checked = check_picture(picture); !checked) return tl::unexpected<error>(std::move(checked.error()));
   if (!m_context || !(m_input == picture.shape)) {
     if (auto ready = set_input(picture.shape); !ready) return tl::unexpected<error>(std::move(ready.error()));
   }
   if (auto ready = prepare_frame(); !ready) return tl::unexpected<error>(std::move(ready.error()));
-  const uint8_t* planes[4] = {picture.planes[0].data(), picture.planes[1].data(), picture.planes[2].data(), nullptr};
+  const uint8_t* planes[4] = {};
+  for (size_t plane = 0; plane < picture.planes.size(); ++plane) {
+    const auto readable = readable_plane(picture, plane);
+    if (!readable) return tl::unexpected<error>(readable.error());
+    planes[plane] = *readable;
+  }
   const int strides[4] = {static_cast<int>(picture.strides[0]), static_cast<int>(picture.strides[1]),
                           static_cast<int>(picture.strides[2]), 0};
   const int rows = sws_scale(m_context.get(), planes, strides, 0, static_cast<int>(picture.shape.height), m_frame->data,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "codec/libav_handles.h"
 #include "codec/picture.h"
 #include "util/result.h"
@@ -18,7 +20,7 @@ AVPixelFormat libav_format(pixel_format format) noexcept;
 
 /// Converts and scales pictures of any shape into frames of one size and format, limited range.
 /// Shape: the frame belongs to the scaler and is overwritten by the next call, unless someone else holds a reference to it. Nothing is
-///   allocated while the shape of what comes stays.
+///   allocated while the shape of what comes stays. No byte outside the planes is read, wherever they end.
 /// Errors: invalid_argument (check_picture, or swscale knows no way); io_failed without memory.
 /// Thread: one thread.
 class libav_scaler {
@@ -30,12 +32,19 @@ class libav_scaler {
  private:
   result<void> set_input(const picture_shape& shape);
   result<void> prepare_frame();
+  result<const uint8_t*> readable_plane(const raw_picture& picture, size_t plane);
+
+  struct padded_plane {
+    libav_ptr<uint8_t> memory;
+    size_t size = 0;
+  };
 
   const uint32_t m_width, m_height;
   const AVPixelFormat m_format;
   picture_shape m_input;
   libav_ptr<SwsContext> m_context;
   libav_ptr<AVFrame> m_frame;
+  std::array<padded_plane, 3> m_padded;
 };
 
 }  // namespace campush
