@@ -28,11 +28,11 @@ contender contender_of(const load_context& context, const camera_config& camera,
                                         place_of(context, camera.camera_id, stream.stream_id))};
 }
 
-/// Links under /dev/v4l lead to the same node as its number does.
-std::string node_of(const std::string& device) {
+/// Links lead to the same thing: those under /dev/v4l to a node, those of a package to its newest plug-in.
+std::string file_of(const std::string& name) {
   std::error_code ignored;
-  const std::filesystem::path node = std::filesystem::canonical(device, ignored);
-  return node.empty() ? device : node.string();
+  const std::filesystem::path file = std::filesystem::canonical(name, ignored);
+  return file.empty() ? name : file.string();
 }
 
 template <class Visit>
@@ -52,7 +52,7 @@ result<void> check_devices(const load_context& context) {
   return for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
     if (stream.source.type != source_type::v4l2) return {};
     const contender mine = contender_of(context, camera, stream);
-    const auto [owner, is_new] = owners.emplace(node_of(stream.source.device), mine);
+    const auto [owner, is_new] = owners.emplace(file_of(stream.source.device), mine);
     if (is_new || owner->second.camera_id == camera.camera_id) return {};
     return context.refuse(place_of(context, camera.camera_id, stream.stream_id),
                           fmt::format("{} and {} both capture from {}; allowed: one camera a device", mine.name,
@@ -67,7 +67,7 @@ result<void> check_channels(const load_context& context) {
     if (source.type != source_type::vendor || source.library.empty()) return {};
     const contender mine = contender_of(context, camera, stream);
     const uint32_t channel = source.channel.value_or(stream.stream_id);
-    const auto [owner, is_new] = owners.emplace(std::make_pair(source.library, channel), mine);
+    const auto [owner, is_new] = owners.emplace(std::make_pair(file_of(source.library), channel), mine);
     if (is_new) return {};
     return context.refuse(place_of(context, camera.camera_id, stream.stream_id),
                           fmt::format("{} and {} both take channel {} of {}; allowed: one stream a channel", mine.name,
@@ -94,8 +94,10 @@ result<void> check_plugin(const load_context& context, const std::string& path, 
   }
   for (const plugin_demand::user& user : demand.users) {
     if (user.channel < plugin->video.size()) continue;
-    return context.refuse(user.pointer, fmt::format("{} takes channel {} of {}; allowed: 0 to {}", user.who.name,
-                                                    user.channel, path, plugin->video.size() - 1));
+    const std::string has =
+        plugin->video.empty() ? "it has none for pictures" : fmt::format("allowed: 0 to {}", plugin->video.size() - 1);
+    return context.refuse(user.pointer,
+                          fmt::format("{} takes channel {} of {}; {}", user.who.name, user.channel, path, has));
   }
   if (demand.users.size() <= plugin->max_encoders) return {};
   const plugin_demand::user& extra = demand.users[plugin->max_encoders];
@@ -110,9 +112,9 @@ result<void> check_plugins(const load_context& context) {
   static_cast<void>(
       for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
         if (stream.source.type != source_type::vendor || stream.source.library.empty()) return {};
-        demands[stream.source.library].users.push_back({contender_of(context, camera, stream),
-                                                        place_of(context, camera.camera_id, stream.stream_id),
-                                                        stream.source.channel.value_or(stream.stream_id)});
+        demands[file_of(stream.source.library)].users.push_back({contender_of(context, camera, stream),
+                                                                 place_of(context, camera.camera_id, stream.stream_id),
+                                                                 stream.source.channel.value_or(stream.stream_id)});
         return {};
       }));
   for (const auto& [path, demand] : demands) {

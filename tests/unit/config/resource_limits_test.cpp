@@ -1,9 +1,11 @@
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <filesystem>
 
 #include "config_text.h"
 #include "device/vendor/plugin_report.h"
+#include "fakes/lying_hal.h"
 
 namespace campush {
 
@@ -21,21 +23,35 @@ std::string cameras(const std::vector<std::string>& sources, const std::string& 
   return text + "]}";
 }
 
-/// A node with two names, gone with the test.
+/// A folder gone with the test.
+class test_folder {
+ public:
+  explicit test_folder(const std::string& name)
+      : m_folder(std::filesystem::temp_directory_path() / ("campush_" + name + "_" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(m_folder);
+  }
+  ~test_folder() { std::filesystem::remove_all(m_folder); }
+  test_folder(const test_folder&) = delete;
+  test_folder& operator=(const test_folder&) = delete;
+  std::filesystem::path file(const char* name) const { return m_folder / name; }
+
+ private:
+  const std::filesystem::path m_folder;
+};
+
+/// A node with two names.
 class linked_node {
  public:
-  linked_node() : m_folder(std::filesystem::temp_directory_path() / ("campush_nodes_" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(m_folder);
-    std::ofstream(m_folder / "video0") << "";
-    std::filesystem::create_symlink("video0", m_folder / "by-id");
+  linked_node() {
+    std::ofstream(m_folder.file("video0")) << "";
+    std::filesystem::create_symlink("video0", m_folder.file("by-id"));
   }
-  ~linked_node() { std::filesystem::remove_all(m_folder); }
   std::string source(const char* name) const {
-    return R"({"type": "v4l2", "device": ")" + (m_folder / name).string() + "\"}";
+    return R"({"type": "v4l2", "device": ")" + m_folder.file(name).string() + "\"}";
   }
 
  private:
-  std::filesystem::path m_folder;
+  const test_folder m_folder{"nodes"};
 };
 
 TEST(resource_limits, two_cameras_do_not_share_a_device) {
@@ -78,6 +94,33 @@ TEST(resource_limits, two_streams_do_not_share_a_channel_of_a_plug_in) {
 
 std::string plug_in(uint32_t channel, const std::string& path = CAMPUSH_FILE_HAL) {
   return R"({"type": "vendor", "library": ")" + path + R"(", "channel": )" + std::to_string(channel) + "}";
+}
+
+TEST(resource_limits, a_link_and_its_plug_in_have_the_same_channels) {
+  const test_folder folder("links");
+  const std::string link = folder.file("camera.so").string();
+  std::filesystem::create_symlink(CAMPUSH_LYING_HAL, link);
+  const std::string twice = problem_of(cameras({plug_in(3, CAMPUSH_LYING_HAL), plug_in(3, link)}));
+  EXPECT_NE(twice.find("both take channel 3 of "), std::string::npos) << twice;
+  const auto three = {plug_in(0, CAMPUSH_LYING_HAL), plug_in(3, link), plug_in(1, CAMPUSH_LYING_HAL)};
+  const std::string too_many = problem_of(cameras(three));
+  EXPECT_NE(too_many.find("runs 2 encoders at once"), std::string::npos) << too_many;
+}
+
+/// A plug-in of its own with one lie: a copy of the file is another library for the loader.
+std::string lying_copy(const test_folder& folder, const char* lie) {
+  const std::string path = folder.file("liar.so").string();
+  std::filesystem::copy_file(CAMPUSH_LYING_HAL, path);
+  void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  reinterpret_cast<lying_hal_set_function>(::dlsym(library, "lying_hal_set"))(lie);
+  return path;
+}
+
+TEST(resource_limits, a_plug_in_with_sound_alone_has_no_channel_for_pictures) {
+  const test_folder folder("sound");
+  const std::string problem = problem_of(cameras({plug_in(0, lying_copy(folder, "sound_only"))}));
+  EXPECT_NE(problem.find("takes channel 0 of "), std::string::npos) << problem;
+  EXPECT_NE(problem.find("; it has none for pictures"), std::string::npos) << problem;
 }
 
 TEST(resource_limits, a_plug_in_runs_as_many_encoders_as_it_says) {
