@@ -156,19 +156,21 @@ picture_lease raw_session::decode(const v4l2_device::taken_buffer& taken) {
   const captured_buffer::plane& plane = taken.buffer.planes[0];
   auto picture = m_decoder->decode(byte_view(plane.data, plane.used), taken.captured_at);
   if (picture) {
+    m_device.note_picture(m_time.now());
     m_device.give_back(taken.buffer);
     return std::move(*picture);
   }
-  m_device.reject(taken.buffer);
+  m_device.reject(taken.buffer, picture.error().message, m_time.now());
   return nullptr;
 }
 
 picture_lease raw_session::lease_of(const v4l2_device::taken_buffer& taken) {
   const auto picture = m_leases->describe(taken.buffer, taken.captured_at);
   if (!picture) {
-    m_device.reject(taken.buffer);
+    m_device.reject(taken.buffer, "shorter than a picture of its format", m_time.now());
     return nullptr;
   }
+  m_device.note_picture(m_time.now());
   if (m_device.queue().queued() >= least_with_driver) return m_leases->lend(taken.buffer, *picture);
   picture_lease copied = m_leases->copy(*picture);
   if (copied == nullptr) m_counters.lost.fetch_add(1, std::memory_order_relaxed);

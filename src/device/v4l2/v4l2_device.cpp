@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace campush {
 
@@ -54,6 +55,7 @@ result<void> v4l2_device::start(uint32_t buffers, time_point now) {
   m_has_recovered = false;
   m_is_first = true;
   m_may_begin_stale = false;
+  m_is_overdue = false;
   m_last_picture = {};
   m_silent_until = now + patience_at_start;
   return m_queue.start(m_format, buffers);
@@ -67,6 +69,10 @@ void v4l2_device::close() noexcept {
 
 result<bool> v4l2_device::take(time_point now, taken_buffer& out) {
   if (const int reason = m_queue.requeue_returned(); reason != 0) return handle_fault(now, reason, "VIDIOC_QBUF");
+  // Buffers without a picture may come as fast as they are taken.
+  if (std::exchange(m_is_overdue, false)) {
+    if (auto fine = look_for_trouble(now); !fine) return tl::unexpected<error>(std::move(fine.error()));
+  }
   // A driver that hands out nothing but damage must not hold the thread.
   for (uint32_t i = 0; i <= m_queue.buffer_count(); ++i) {
     const int reason = m_queue.take(out.buffer);
@@ -78,7 +84,7 @@ result<bool> v4l2_device::take(time_point now, taken_buffer& out) {
       return handle_fault(now, EPIPE, "VIDIOC_DQBUF");
     }
     watch_sequence(out);
-    reject(out.buffer);
+    reject(out.buffer, "damaged, empty or longer than can be, as its driver says", now);
   }
   auto fine = look_for_trouble(now);
   if (!fine) return tl::unexpected<error>(std::move(fine.error()));
@@ -102,7 +108,6 @@ bool v4l2_device::accept(time_point now, taken_buffer& out) noexcept {
   out.is_first = m_is_first;
   m_may_begin_stale = m_is_first && buffer.is_full;
   m_is_first = false;
-  note_picture(now);
   return true;
 }
 
@@ -126,6 +131,7 @@ void v4l2_device::note_picture(time_point now) noexcept {
   }
   m_last_picture = now;
   m_silent_until = now + patience();
+  m_is_overdue = false;
 }
 
 duration v4l2_device::patience() const noexcept {
@@ -144,8 +150,12 @@ void v4l2_device::give_back(const captured_buffer& buffer) noexcept {
   if (m_queue.requeue_returned() != 0) return;
 }
 
-void v4l2_device::reject(const captured_buffer& buffer) noexcept {
+void v4l2_device::reject(const captured_buffer& buffer, std::string_view why, time_point now) noexcept {
   add(m_counters.damaged, 1);
+  m_is_overdue = now >= m_silent_until;
+  if (const uint64_t count = m_damage_lines.add(now)) {
+    log_warn(log_module::device, "{}: {} buffers are of no use, the last: {}", m_node.path(), count, why);
+  }
   give_back(buffer);
 }
 
@@ -162,7 +172,8 @@ result<void> v4l2_device::look_for_trouble(time_point now) {
   if (has_error) return recover(now, m_node.error_of(EIO, "poll"));
   if (now < m_silent_until) return {};
   const duration without_first = m_has_recovered ? patience_after_restart : patience_at_start;
-  const auto silence = std::chrono::duration_cast<milliseconds>(m_is_first ? without_first : now - m_last_picture);
+  const auto silence =
+      std::chrono::duration_cast<milliseconds>(m_last_picture == time_point{} ? without_first : now - m_last_picture);
   return recover(
       now, {error_code::timed_out, m_node.path() + ": no picture for " + std::to_string(silence.count()) + " ms"});
 }
@@ -179,6 +190,7 @@ result<void> v4l2_device::recover(time_point now, const error& why) {
     return tl::unexpected<error>(wrap(m_node.error_of(reason, "restart of the stream"), why.message));
   }
   m_is_first = true;
+  m_is_overdue = false;
   m_last_sequence.reset();
   m_last_picture = {};
   m_silent_until = now + patience_after_restart;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <optional>
+#include <string_view>
 
 #include "device/v4l2/capture_queue.h"
 #include "device/v4l2/capture_timestamps.h"
@@ -42,10 +43,12 @@ class v4l2_device {
   };
   /// None: nothing yet. Buffers that the driver marks as damaged, or cannot have filled so, are counted and given back.
   [[nodiscard]] result<bool> take(time_point now, taken_buffer& out);
+  /// A buffer that was taken is of use: the device is alive. Without it, or with reject(), the time to a stall runs on.
+  void note_picture(time_point now) noexcept;
   /// At once into the driver's hands again: for a buffer that stayed on this thread. What fails here is found by the next take().
   void give_back(const captured_buffer& buffer) noexcept;
-  /// The buffer was of no use after all: counted and given back.
-  void reject(const captured_buffer& buffer) noexcept;
+  /// The buffer was of no use after all: counted and given back, and the reason is logged at most once a second.
+  void reject(const captured_buffer& buffer, std::string_view why, time_point now) noexcept;
 
   time_point next_check() const noexcept { return m_silent_until; }
   int descriptor() const noexcept { return m_node.descriptor(); }
@@ -60,7 +63,6 @@ class v4l2_device {
   result<void> look_for_trouble(time_point now);
   result<void> recover(time_point now, const error& why);
   void watch_sequence(taken_buffer& out) noexcept;
-  void note_picture(time_point now) noexcept;
   duration patience() const noexcept;
 
   device_counters& m_counters;
@@ -76,6 +78,7 @@ class v4l2_device {
   time_point m_recovered_at{};
   bool m_has_recovered = false;
   bool m_is_first = true;
+  bool m_is_overdue = false;  ///< what came after the time to a stall was rejected
   bool m_may_begin_stale =
       false;  ///< the buffer before was the first and full: what is missing behind it was never ours
   std::optional<uint32_t> m_last_sequence;

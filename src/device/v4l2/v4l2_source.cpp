@@ -241,17 +241,17 @@ result<step_outcome> v4l2_source::handle(const v4l2_device::taken_buffer& taken,
     return step_outcome::idle;
   }
   if (m_held) {
-    if (auto resolved = resolve_held(taken, sink); !resolved) return tl::unexpected<error>(resolved.error());
+    if (auto resolved = resolve_held(taken, now, sink); !resolved) return tl::unexpected<error>(resolved.error());
   } else if (taken.follows_gap) {
     ask_for_keyframe(now);
   }
-  const auto delivered = deliver(taken, sink);
+  const auto delivered = deliver(taken, now, sink);
   if (!delivered) return tl::unexpected<error>(delivered.error());
   return *delivered ? step_outcome::delivered : step_outcome::idle;
 }
 
 /// A driver whose sequence goes on behind the full buffer meant it; v4l2loopback's stale one is followed by a gap.
-result<void> v4l2_source::resolve_held(const v4l2_device::taken_buffer& following, frame_sink& sink) {
+result<void> v4l2_source::resolve_held(const v4l2_device::taken_buffer& following, time_point now, frame_sink& sink) {
   const v4l2_device::taken_buffer held = *m_held;
   m_held.reset();
   if (following.follows_gap) {
@@ -259,12 +259,12 @@ result<void> v4l2_source::resolve_held(const v4l2_device::taken_buffer& followin
     m_device.give_back(held.buffer);
     return {};
   }
-  const auto delivered = deliver(held, sink);
+  const auto delivered = deliver(held, now, sink);
   if (!delivered) return tl::unexpected<error>(delivered.error());
   return {};
 }
 
-result<bool> v4l2_source::deliver(const v4l2_device::taken_buffer& taken, frame_sink& sink) {
+result<bool> v4l2_source::deliver(const v4l2_device::taken_buffer& taken, time_point now, frame_sink& sink) {
   const captured_buffer::plane& plane = taken.buffer.planes[0];
   const uint32_t fourcc = m_device.format().format.fourcc;
   if (fourcc == V4L2_PIX_FMT_H264_NO_SC) lengths_to_start_codes(plane.data, plane.used);
@@ -278,8 +278,9 @@ result<bool> v4l2_source::deliver(const v4l2_device::taken_buffer& taken, frame_
     fate = *cut;
   }
   if (fate == unit_fate::refused) {
-    m_device.reject(taken.buffer);
+    m_device.reject(taken.buffer, "neither a picture nor parameter sets", now);
   } else {
+    m_device.note_picture(now);
     m_device.give_back(taken.buffer);
   }
   return fate == unit_fate::sent;

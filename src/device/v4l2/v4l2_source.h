@@ -56,8 +56,8 @@ class v4l2_source final : public media_source {
   void use_codec(codec_id codec);
   void ask_for_keyframe(time_point now) noexcept;
   result<step_outcome> handle(const v4l2_device::taken_buffer& taken, time_point now, frame_sink& sink);
-  result<void> resolve_held(const v4l2_device::taken_buffer& following, frame_sink& sink);
-  result<bool> deliver(const v4l2_device::taken_buffer& taken, frame_sink& sink);
+  result<void> resolve_held(const v4l2_device::taken_buffer& following, time_point now, frame_sink& sink);
+  result<bool> deliver(const v4l2_device::taken_buffer& taken, time_point now, frame_sink& sink);
   result<unit_fate> deliver_cut(byte_view bytes, time_point captured_at, frame_sink& sink);
   unit_fate deliver_unit(byte_view unit, time_point captured_at, frame_sink& sink);
   unit_fate keep_headers(byte_view unit);

@@ -268,6 +268,21 @@ TEST_F(raw_camera_feeds, decode_the_images_of_a_webcam_once_for_all) {
   EXPECT_EQ(camera->counters().damaged.load(), 1U);
 }
 
+TEST_F(raw_camera_feeds, fail_when_no_image_can_ever_be_decoded) {
+  driver.node().fourcc = driver.node().formats[0].fourcc = V4L2_PIX_FMT_MJPEG;
+  picture_feed& feed = open_feed();
+  error failure;
+  const bool has_failed = eventually([&] {
+    if (driver.done_buffers() == 0) fill('x', 10);
+    auto taken = feed.take(time.now());
+    if (!taken) failure = taken.error();
+    return !taken;
+  });
+  EXPECT_TRUE(has_failed);
+  EXPECT_EQ(failure.code, error_code::timed_out);
+  EXPECT_EQ(camera->counters().stalls.load(), 2U);
+}
+
 TEST_F(raw_camera_feeds, say_what_is_missing_where_images_cannot_be_decoded) {
   driver.node().fourcc = driver.node().formats[0].fourcc = V4L2_PIX_FMT_MJPEG;
   decoders.has_decoder = false;

@@ -52,6 +52,26 @@ TEST_F(v4l2_source_steps, fails_when_a_restart_does_not_help) {
   expect_nothing_left();
 }
 
+/// What comes is no picture, and it comes all the time.
+TEST_F(v4l2_source_steps, takes_buffers_that_are_never_of_use_for_silence) {
+  ASSERT_TRUE(open());
+  fill_and_step(h264_idr());
+  testing::internal::CaptureStderr();
+  int steps = 0;
+  auto outcome = step();
+  for (; outcome && steps < 1000; ++steps) outcome = fill_and_step(std::vector<uint8_t>(100));
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, error_code::timed_out);
+  EXPECT_THAT(outcome.error().message, HasSubstr("no picture for 3000 ms"));
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_GT(steps, (500 + 3000) / 40);
+  EXPECT_LT(steps, (500 + 3000) / 40 + 10);
+  EXPECT_EQ(source->health().stalls, 2U);
+  EXPECT_THAT(log, HasSubstr("/dev/video0: 1 buffers are of no use, the last: neither a picture"));
+  EXPECT_THAT(log, HasSubstr("/dev/video0: 25 buffers are of no use"));
+  expect_nothing_left();
+}
+
 TEST_F(v4l2_source_steps, waits_five_seconds_for_the_first_picture) {
   ASSERT_TRUE(open());
   EXPECT_EQ(source->next_due() - time.now(), seconds(5));
