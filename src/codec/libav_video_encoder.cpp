@@ -85,21 +85,36 @@ result<void> libav_video_encoder::open_kind(const video_encoder_kind& kind) {
   for (const AVPixelFormat format : kind.formats) {
     if (format == AV_PIX_FMT_NONE) continue;
     opened = open_context(format);
-    if (opened) return opened;
+    // A driver that hangs does not do better with another format.
+    if (opened || opened.error().code == error_code::timed_out) return opened;
   }
   return opened;
 }
 
 result<void> libav_video_encoder::open_context(AVPixelFormat format) {
+  discard();
+  if (auto opened = m_kind->is_hardware ? open_hardware(format) : open_software(format); !opened) return opened;
+  m_thread_time_before = duration::zero();
+  m_format = format;
+  m_since_keyframe = 0;
+  return {};
+}
+
+result<void> libav_video_encoder::open_hardware(AVPixelFormat format) {
+  auto opened = hardware_context::open(*m_kind, format, m_plan);
+  if (!opened) return tl::unexpected<error>(std::move(opened.error()));
+  m_hardware = std::move(*opened);
+  m_threads = {m_hardware->thread_id()};
+  return {};
+}
+
+result<void> libav_video_encoder::open_software(AVPixelFormat format) {
   const std::lock_guard<std::mutex> hold(opening());
   const std::vector<int> before = threads_of_process();
   auto opened = open_encoder(*m_kind, format, m_plan);
   if (!opened) return tl::unexpected<error>(std::move(opened.error()));
-  m_threads = new_threads(before, threads_of_process());
-  m_thread_time_before = duration::zero();
   m_context = std::move(*opened);
-  m_format = format;
-  m_since_keyframe = 0;
+  m_threads = new_threads(before, threads_of_process());
   return {};
 }
 
@@ -125,7 +140,6 @@ result<void> libav_video_encoder::obey_bitrate(frame_sink& sink) {
     return {};
   }
   if (auto drained = drain(sink); !drained) return drained;
-  m_context.reset();
   return open_context(m_format);
 }
 
@@ -142,7 +156,7 @@ result<void> libav_video_encoder::encode(const raw_picture& picture, frame_sink&
 
 result<void> libav_video_encoder::encode_one(const raw_picture& picture, frame_sink& sink) {
   if (auto checked = check_picture(picture); !checked) return checked;
-  if (!m_context) {
+  if (!is_open()) {
     if (m_scaler) return fail(error_code::io_failed, std::string(name()) + ": has failed before");
     if (auto opened = open(picture.shape); !opened) return opened;
   }
@@ -159,30 +173,48 @@ result<void> libav_video_encoder::encode_one(const raw_picture& picture, frame_s
 }
 
 result<void> libav_video_encoder::drain(frame_sink& sink) {
-  if (!m_context) return {};
+  if (!is_open()) return {};
   if (auto sent = send(nullptr); !sent) return sent;
   auto received = receive(sink);
-  m_context.reset();
-  m_threads.clear();
+  discard();
   return received;
 }
 
+void libav_video_encoder::discard() noexcept {
+  m_context.reset();
+  m_hardware.reset();
+  m_threads.clear();
+}
+
 result<void> libav_video_encoder::send(AVFrame* frame) {
+  if (m_hardware) {
+    auto sent = m_hardware->send(frame);
+    if (!sent) discard();
+    return sent;
+  }
   forget_libav_words();
   const int sent = avcodec_send_frame(m_context.get(), frame);
   if (sent >= 0 || sent == AVERROR_EOF) return {};
-  m_context.reset();
+  discard();
   return tl::unexpected<error>(libav_error(sent, name()));
+}
+
+result<bool> libav_video_encoder::receive_packet() {
+  if (m_hardware) return m_hardware->receive(*m_packet);
+  const int received = avcodec_receive_packet(m_context.get(), m_packet.get());
+  if (received >= 0) return true;
+  if (received == AVERROR(EAGAIN) || received == AVERROR_EOF) return false;
+  return tl::unexpected<error>(libav_error(received, name()));
 }
 
 result<void> libav_video_encoder::receive(frame_sink& sink) {
   while (true) {
-    const int received = avcodec_receive_packet(m_context.get(), m_packet.get());
-    if (received == AVERROR(EAGAIN) || received == AVERROR_EOF) return {};
-    if (received < 0) {
-      m_context.reset();
-      return tl::unexpected<error>(libav_error(received, name()));
+    auto received = receive_packet();
+    if (!received) {
+      discard();
+      return tl::unexpected<error>(std::move(received.error()));
     }
+    if (!*received) return {};
     deliver(*m_packet, sink);
     av_packet_unref(m_packet.get());
   }

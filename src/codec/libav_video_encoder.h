@@ -4,6 +4,7 @@
 #include <atomic>
 #include <optional>
 
+#include "codec/hardware_context.h"
 #include "codec/libav_pictures.h"
 #include "codec/libav_video_plan.h"
 
@@ -30,8 +31,13 @@ class libav_video_encoder final : public video_encoder {
   result<void> open(const picture_shape& first);
   result<void> open_kind(const video_encoder_kind& kind);
   result<void> open_context(AVPixelFormat format);
+  result<void> open_hardware(AVPixelFormat format);
+  result<void> open_software(AVPixelFormat format);
   result<void> obey_bitrate(frame_sink& sink);
+  bool is_open() const noexcept { return m_context || m_hardware; }
+  void discard() noexcept;
   result<void> send(AVFrame* frame);
+  result<bool> receive_packet();
   result<void> receive(frame_sink& sink);
   void deliver(const AVPacket& packet, frame_sink& sink);
   bool holds_back_headers(const AVPacket& packet);
@@ -50,7 +56,9 @@ class libav_video_encoder final : public video_encoder {
   const video_encoder_kind* m_kind = nullptr;
   AVPixelFormat m_format = AV_PIX_FMT_NONE;
   video_encoder_plan m_plan;
+  /// One of the two.
   libav_ptr<AVCodecContext> m_context;
+  std::unique_ptr<hardware_context> m_hardware;
   libav_ptr<AVPacket> m_packet;
   std::optional<libav_scaler> m_scaler;
   /// Of the last pictures, by their number.
