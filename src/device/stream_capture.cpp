@@ -219,11 +219,10 @@ void stream_capture::on_frame(const media_frame& frame) {
   if (m_observer != nullptr) m_observer->on_frame(frame);
 }
 
-/// The observer knows one way of hearing what a stream is: that it opened.
 void stream_capture::on_description(const stream_description& description) {
   m_facts.description = description;
   set_facts(m_facts);
-  report({source_event_kind::opened, &m_facts.description, nullptr});
+  report({source_event_kind::described, &m_facts.description, nullptr});
 }
 
 void stream_capture::measure_rate(time_point now) noexcept {

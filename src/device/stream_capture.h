@@ -11,7 +11,7 @@ namespace campush {
 
 /// One stream of one camera: opens its source, hands events and frames to the observer, opens again after a failure,
 /// and keeps the figures. It neither waits nor starts a thread: camera_instance does that, or a simulation calls it.
-/// Shape: the observer hears opened, then frames, then failed or ended; after failed an opened may follow, after ended nothing
+/// Shape: the observer hears opened, then frames and described, then failed or ended; after failed an opened may follow, after ended nothing
 ///   does. Failures wait 1, 2, 4 … 30 s; the wait starts at 1 s again once a source has run for 30 s. A source whose return_descriptor()
 ///   becomes readable is tried at once; if its device is not there yet, nothing is counted and the wait goes on.
 /// Errors: everything a source returns or throws becomes a failed event and last_error. A stream whose type has no

@@ -32,9 +32,10 @@ struct stream_description {
   std::optional<audio_description> audio;
 };
 
-enum class source_event_kind : uint8_t { opened, failed, ended };
+/// described: a source that runs has changed what it delivers, one track or both.
+enum class source_event_kind : uint8_t { opened, described, failed, ended };
 
-/// Told to stream_observer beside frames. `description` is set for opened, `failure` for failed; both borrowed.
+/// Told to stream_observer beside frames. `description` is set for opened and described, `failure` for failed; both borrowed.
 struct source_event {
   source_event_kind kind = source_event_kind::opened;
   const stream_description* description = nullptr;

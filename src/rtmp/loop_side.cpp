@@ -38,7 +38,7 @@ void stream_inlet::on_source_event(const source_event& event) {
     return stream->on_source_event(event);
   }
   m_description.reset();
-  if (event.kind == source_event_kind::opened && event.description != nullptr) m_description = *event.description;
+  if (event.description != nullptr) m_description = *event.description;
 }
 
 loop_side::loop_side(const loop_services& services, const media_stream_options& streams)

@@ -34,6 +34,11 @@ struct handed_over {
   std::shared_ptr<const stream_headers> new_headers;
 };
 
+bool is_same_picture(const std::optional<video_description>& left, const std::optional<video_description>& right) {
+  if (!left || !right) return left.has_value() == right.has_value();
+  return left->codec == right->codec && left->width == right->width && left->height == right->height;
+}
+
 }  // namespace
 
 struct media_stream::state {
@@ -61,6 +66,7 @@ struct media_stream::state {
   rtmp_encoder encoder;
   stream_timeline timeline;
   std::shared_ptr<const stream_headers> handed_headers;
+  std::optional<video_description> described_video;
   bool is_waiting_for_keyframe = false;
   rate_counter reanchor_log;
 
@@ -88,6 +94,7 @@ struct media_stream::state {
   std::unique_ptr<loop_wakeup> wakeup;
   std::unique_ptr<loop_timer> hold_timer, stall_timer, keyframe_timer;
 
+  void describe(const stream_description& description);
   void report_jump(const media_frame& frame);
   bool try_hand_over(std::shared_ptr<flv_tag> tag);
 
@@ -134,9 +141,12 @@ void media_stream::on_frame(const media_frame& frame) {
 void media_stream::on_source_event(const source_event& event) {
   switch (event.kind) {
     case source_event_kind::opened:
-      if (event.description) m_state->encoder.set_description(*event.description);
       // What the first pictures refer to may have gone by while the source was closed.
       m_state->is_waiting_for_keyframe = true;
+      if (event.description) m_state->describe(*event.description);
+      break;
+    case source_event_kind::described:
+      if (event.description) m_state->describe(*event.description);
       break;
     case source_event_kind::ended:
       m_state->ring.try_push({});
@@ -145,6 +155,13 @@ void media_stream::on_source_event(const source_event& event) {
     // The device side reopens the source; until a frame comes the stall timer speaks for it.
     case source_event_kind::failed: break;
   }
+}
+
+/// Sound that comes, goes or changes takes no picture with it.
+void media_stream::state::describe(const stream_description& description) {
+  if (!is_same_picture(described_video, description.video)) is_waiting_for_keyframe = true;
+  described_video = description.video;
+  encoder.set_description(description);
 }
 
 void media_stream::state::report_jump(const media_frame& frame) {

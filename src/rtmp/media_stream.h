@@ -57,7 +57,7 @@ struct media_stream_counters {
 ///   within a track. A sink that is added hears nothing older than its adding, except through gop(). Sinks may be added and
 ///   removed from inside a call to one. stalled, ended and new headers in mid-GOP empty the GOP cache.
 /// Errors: a full ring drops the newest tag, and of video everything up to the next keyframe, which is asked for; counted. So are
-///   the pictures before the first keyframe of a source that was opened (again): what they refer to may be lost.
+///   the pictures before the first keyframe of a source that was opened (again), or of new pictures: what they refer to may be lost.
 /// Thread: stream_observer calls on the capture-thread; counters and current_state() any-thread; all else on the loop-thread. Made on
 ///   the loop-thread or before the loop runs; destroyed on the loop-thread after the camera has stopped calling.
 class media_stream final : public stream_observer {

@@ -14,7 +14,7 @@ class stream_observer {
  public:
   virtual ~stream_observer() = default;
   virtual void on_frame(const media_frame& frame) = 0;
-  /// Opened, failed, ended: see source_event in media/media_source.h.
+  /// Opened, described, failed, ended: see source_event in media/media_source.h.
   virtual void on_source_event(const source_event& event) = 0;
 };
 

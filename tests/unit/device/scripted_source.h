@@ -78,7 +78,7 @@ class scripted_source final : public media_source {
   uint64_t m_delivered = 0;
 };
 
-/// Writes down what it hears: "opened", "frame", "failed: text", "ended".
+/// Writes down what it hears: "opened", "described", "frame", "failed: text", "ended".
 class recording_observer final : public stream_observer {
  public:
   void on_frame(const media_frame&) override { heard.emplace_back("frame"); }
@@ -87,6 +87,10 @@ class recording_observer final : public stream_observer {
       case source_event_kind::opened:
         width = event.description->video ? event.description->video->width : 0;
         heard.emplace_back("opened");
+        break;
+      case source_event_kind::described:
+        width = event.description->video ? event.description->video->width : 0;
+        heard.emplace_back("described");
         break;
       case source_event_kind::failed: heard.emplace_back("failed: " + event.failure->message); break;
       case source_event_kind::ended: heard.emplace_back("ended"); break;

@@ -47,6 +47,9 @@ class media_stream_test : public testing::Test {
   void open(const stream_description& description = h264_and_aac()) {
     stream.on_source_event({source_event_kind::opened, &description, nullptr});
   }
+  void describe(const stream_description& description) {
+    stream.on_source_event({source_event_kind::described, &description, nullptr});
+  }
   void end() { stream.on_source_event({source_event_kind::ended, nullptr, nullptr}); }
   /// At the present time, as a camera does it.
   void key() { stream.on_frame(h264_key(now_ms()).frame); }

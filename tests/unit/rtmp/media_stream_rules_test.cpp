@@ -93,6 +93,46 @@ TEST_F(media_stream_test, asks_nobody_when_a_keyframe_came_before_the_end_of_the
   EXPECT_EQ(1, control->keyframes);
 }
 
+TEST_F(media_stream_test, loses_no_picture_when_sound_comes_or_goes) {
+  const auto control = std::make_shared<counting_control>();
+  const int64_t start = now_ms();
+  stream.set_control(control);
+  stream.add_sink(sink);
+  open(only_video(codec_id::h264));
+  key();
+  run(milliseconds(40));
+  inter();
+  describe(h264_and_aac());
+  run(milliseconds(40));
+  inter();
+  sound();
+  run(milliseconds(40));
+  inter();
+  describe(only_video(codec_id::h264));
+  run(milliseconds(40));
+  inter();
+  run(milliseconds(500));
+  EXPECT_EQ("K0 V40 V80 A80 V120 V160", dts_of(sink.tags, start));
+  EXPECT_EQ(0u, stream.counters().ring_overflows);
+  EXPECT_EQ(0, control->keyframes);
+}
+
+TEST_F(media_stream_test, begins_new_pictures_with_a_keyframe) {
+  const int64_t start = now_ms();
+  stream.add_sink(sink);
+  open(only_video(codec_id::h264));
+  key();
+  run(milliseconds(40));
+  stream_description wider = only_video(codec_id::h264);
+  wider.video->width = 1'280;
+  describe(wider);
+  inter();
+  run(milliseconds(40));
+  key();
+  run(milliseconds(500));
+  EXPECT_EQ("K0 K80", dts_of(sink.tags, start));
+}
+
 TEST_F(media_stream_test, asks_a_new_camera_at_once) {
   const auto before = std::make_shared<counting_control>(), after = std::make_shared<counting_control>();
   stream.set_control(before);
