@@ -103,7 +103,7 @@ TEST_F(camera_instance_steps, tells_opened_then_frames_then_ended) {
 TEST_F(camera_instance_steps, tells_a_description_that_changes_before_the_frames_it_is_of) {
   make({{{"", 3, milliseconds(40), "", 2}}});
   run_for(seconds(1));
-  EXPECT_THAT(observers[0].heard, ElementsAre("opened", "frame", "frame", "opened", "frame", "ended"));
+  EXPECT_THAT(observers[0].heard, ElementsAre("opened", "frame", "frame", "described", "frame", "ended"));
   EXPECT_EQ(observers[0].width, 1280u);
   EXPECT_EQ(camera->status()[0].width, 1280u);
   EXPECT_EQ(camera->status()[0].reopens, 0u);
