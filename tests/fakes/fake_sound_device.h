@@ -16,6 +16,7 @@ struct sound_card_script {
   device_state state = device_state::running;
   bool is_silent = false;  ///< it runs and gives nothing
   bool is_asleep = false;  ///< a suspend that has not ended
+  bool can_resume = true;  ///< false: it has to be started anew
   bool has_stamps = true;
   duration stamp_offset{};  ///< a clock that is not the monotonic one
   uint32_t largest_read = 1'000'000;
@@ -53,7 +54,13 @@ class fake_sound_device final : public sound_device {
     m_read = 0;
     return {};
   }
-  bool resume() noexcept override { return !m_script.is_asleep; }
+  resume_outcome resume() noexcept override {
+    if (m_script.is_asleep) return resume_outcome::asleep;
+    if (!m_script.can_resume) return resume_outcome::impossible;
+    m_script.state = device_state::running;
+    m_started_at = m_time.now() - duration(static_cast<int64_t>(m_read * 1'000'000 / m_script.shape.sample_rate));
+    return resume_outcome::resumed;
+  }
   result<sound_look> look() override {
     if (m_script.look_failure) return tl::unexpected<error>(*m_script.look_failure);
     sound_look out;

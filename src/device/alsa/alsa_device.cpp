@@ -202,8 +202,10 @@ result<void> alsa_device::start() {
   return {};
 }
 
-bool alsa_device::resume() noexcept {
-  return m_calls->pcm_resume(m_pcm) != -EAGAIN;
+resume_outcome alsa_device::resume() noexcept {
+  const int code = m_calls->pcm_resume(m_pcm);
+  if (code == -EAGAIN) return resume_outcome::asleep;
+  return code < 0 ? resume_outcome::impossible : resume_outcome::resumed;
 }
 
 result<sound_look> alsa_device::look() {

@@ -21,7 +21,7 @@ class alsa_device final : public sound_device {
   [[nodiscard]] result<sound_shape> open(const sound_request& request) override;
   void close() noexcept override;
   [[nodiscard]] result<void> start() override;
-  bool resume() noexcept override;
+  resume_outcome resume() noexcept override;
   [[nodiscard]] result<sound_look> look() override;
   [[nodiscard]] result<uint32_t> read(void* into, uint32_t count) override;
   int poll_descriptor() const noexcept override { return m_poll_descriptor; }

@@ -145,12 +145,18 @@ result<bool> alsa_source::is_running(const sound_look& look, time_point now) {
   if (look.state == device_state::gone) {
     return fail(error_code::not_found, "microphone " + request_of(m_config).name + ": it was unplugged");
   }
-  if (now < m_retry_at || (look.state == device_state::suspended && !m_device->resume())) {
-    if (now >= m_retry_at) m_retry_at = now + retry_interval;
-    m_last_sample_at = now;
-    m_due = m_retry_at;
-    m_is_paused = true;
+  if (now < m_retry_at) {
+    pause(now);
     return false;
+  }
+  if (look.state == device_state::suspended) {
+    const resume_outcome outcome = m_device->resume();
+    if (outcome != resume_outcome::impossible) {
+      m_retry_at = now + retry_interval;
+      pause(now);
+      if (outcome == resume_outcome::resumed) go_on(now);
+      return false;
+    }
   }
   if (m_fruitless_starts == 0) count(m_overruns);
   // A device that stops at once is given time; one that sleeps has as much as it wants.
@@ -161,6 +167,19 @@ result<bool> alsa_source::is_running(const sound_look& look, time_point now) {
   }
   if (auto started = start_again(now); !started) return tl::unexpected<error>(std::move(started.error()));
   return false;
+}
+
+void alsa_source::pause(time_point now) noexcept {
+  m_last_sample_at = now;
+  m_due = m_retry_at;
+  m_is_paused = true;
+}
+
+/// Nothing was lost, but the card's clock stood still: the next look says for how long.
+void alsa_source::go_on(time_point now) noexcept {
+  m_clock->restart(m_position);
+  m_is_paused = false;
+  m_due = now;
 }
 
 result<bool> alsa_source::take(const sound_look& look, time_point now, frame_sink& sink) {

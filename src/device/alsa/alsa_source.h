@@ -39,6 +39,8 @@ class alsa_source final : public media_source {
   result<bool> take(const sound_look& look, time_point now, frame_sink& sink);
   result<void> deliver(frame_sink& sink);
   result<void> start_again(time_point now);
+  void pause(time_point now) noexcept;
+  void go_on(time_point now) noexcept;
   result<void> check_stall(time_point now);
   void observe(const sound_look& look) noexcept;
   void fail_closed() noexcept;

@@ -28,6 +28,9 @@ struct sound_shape {
 
 enum class device_state : uint8_t { running, stopped, overrun, suspended, gone };
 
+/// What a suspended device says to going on. impossible: it has to be started anew.
+enum class resume_outcome : uint8_t { resumed, asleep, impossible };
+
 /// One look at the card.
 /// Units: samples of each channel. `available` can be read now; `captured` have been sampled at `stamp`, what is still on its way included.
 struct sound_look {
@@ -50,8 +53,8 @@ class sound_device {
   virtual void close() noexcept = 0;
   /// Stops whatever is under way and captures from now on.
   [[nodiscard]] virtual result<void> start() = 0;
-  /// After a suspend: goes on without loss. False: it cannot yet or not at all, start() anew later.
-  virtual bool resume() noexcept = 0;
+  /// After a suspend: goes on without loss.
+  virtual resume_outcome resume() noexcept = 0;
   [[nodiscard]] virtual result<sound_look> look() = 0;
   /// How many samples of each channel were read into `into`: at most `count`, 0 when none are there or the state is no longer running.
   [[nodiscard]] virtual result<uint32_t> read(void* into, uint32_t count) = 0;

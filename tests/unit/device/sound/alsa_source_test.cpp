@@ -162,7 +162,25 @@ TEST_F(alsa_source_steps, recovers_from_an_overrun_with_the_gap_in_the_times) {
   EXPECT_NEAR(us(end), 2'700'000 - 20'000, 30'000);
 }
 
+TEST_F(alsa_source_steps, lets_a_device_that_has_resumed_go_on) {
+  make();
+  open();
+  const time_point start = time.now();
+  ASSERT_FALSE(run(seconds(1)));
+  card.state = device_state::suspended;
+  card.is_asleep = true;
+  ASSERT_FALSE(run(seconds(5)));
+  card.is_asleep = false;
+  const size_t before = sink.frames.size();
+  ASSERT_FALSE(run(seconds(2)));
+  EXPECT_EQ(card.starts, 1) << "a start drops what was captured";
+  EXPECT_EQ(source->health().overruns, 0u);
+  EXPECT_GT(sink.frames.size(), before + 85);
+  EXPECT_NEAR(us(sink.frames.back().dts - start), 8'000'000 - 21'333, 40'000);
+}
+
 TEST_F(alsa_source_steps, waits_for_a_suspended_device_and_starts_it_again) {
+  card.can_resume = false;
   make();
   open();
   ASSERT_FALSE(run(seconds(1)));
