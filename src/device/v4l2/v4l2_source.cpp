@@ -171,6 +171,7 @@ void v4l2_source::close() noexcept {
   m_held.reset();
   m_device.close();
   m_splitter->reset();
+  m_pending_since.reset();
   m_headers.clear();
 }
 
@@ -291,9 +292,11 @@ result<v4l2_source::unit_fate> v4l2_source::deliver_cut(byte_view bytes, time_po
     return tl::unexpected<error>(wrap(taken.error(), m_device.node().path()));
   }
   auto fate = unit_fate::kept;
+  if (!m_pending_since) m_pending_since = captured_at;
   for (byte_view unit; m_splitter->next(unit);) {
-    const unit_fate one = deliver_unit(unit, captured_at, sink);
+    const unit_fate one = deliver_unit(unit, *m_pending_since, sink);
     if (fate != unit_fate::sent) fate = one;
+    m_pending_since = captured_at;
   }
   return fate;
 }

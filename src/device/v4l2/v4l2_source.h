@@ -74,8 +74,9 @@ class v4l2_source final : public media_source {
   codec_id m_codec;
   std::optional<codec_config> m_parameter_sets;
   std::optional<access_unit_splitter> m_splitter;
-  std::vector<uint8_t> m_headers;  ///< parameter sets that came alone
-  std::vector<uint8_t> m_joined;   ///< those and the picture behind them
+  std::optional<time_point> m_pending_since;  ///< read(): when the access unit began to come that is not whole yet
+  std::vector<uint8_t> m_headers;             ///< parameter sets that came alone
+  std::vector<uint8_t> m_joined;              ///< those and the picture behind them
   std::optional<v4l2_device::taken_buffer> m_held;
   time_point m_keyframe_asked_at{};
   uint64_t m_known_damage = 0;

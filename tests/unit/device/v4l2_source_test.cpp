@@ -243,6 +243,26 @@ TEST_F(v4l2_source_steps, reads_where_the_driver_has_only_read) {
   expect_nothing_left();
 }
 
+TEST_F(v4l2_source_steps, gives_what_it_reads_the_time_of_its_own_beginning) {
+  driver.node().capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_READWRITE;
+  ASSERT_TRUE(open());
+  const time_point first = time.now();
+  fill_and_step(h264_idr());
+  // The second picture comes in two pieces, the fourth in one with the third.
+  const std::vector<uint8_t> slice = h264_slice(7);
+  fill_and_step({slice.begin(), slice.begin() + 7});
+  fill_and_step({slice.begin() + 7, slice.end()});
+  std::vector<uint8_t> both = h264_slice(8);
+  for (const uint8_t byte : h264_slice(9)) both.push_back(byte);
+  fill_and_step(both);
+  fill_and_step(h264_slice(10));
+  ASSERT_EQ(sink.frames.size(), 4U);
+  EXPECT_EQ(sink.frames[0].capture_time - first, duration::zero());
+  EXPECT_EQ(sink.frames[1].capture_time - first, milliseconds(40));
+  EXPECT_EQ(sink.frames[2].capture_time - first, milliseconds(120));
+  EXPECT_EQ(sink.frames[3].capture_time - first, milliseconds(120));
+}
+
 TEST_F(v4l2_source_steps, reads_where_streaming_is_announced_and_refused) {
   driver.node().capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_READWRITE | V4L2_CAP_STREAMING;
   driver.fail(VIDIOC_REQBUFS, EINVAL);
