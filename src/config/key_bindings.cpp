@@ -227,6 +227,7 @@ constexpr key_binding<audio_config> audio_keys[] = {
     {"enabled", [](auto& to, const json_value& v) { to.enabled = flag(v); }},
     {"type", [](auto& to, const json_value& v) { to.type = words(v); }},
     {"device", [](auto& to, const json_value& v) { to.device = words(v); }},
+    {"channel", [](auto& to, const json_value& v) { to.channel = number32(v); }},
     {"codec", [](auto& to, const json_value& v) { to.codec = choice(audio_codec_names, v); }},
     {"sample_rate", [](auto& to, const json_value& v) { to.sample_rate = number32(v); }},
     {"bitrate", [](auto& to, const json_value& v) { to.bitrate_kbps = number32(v); }},

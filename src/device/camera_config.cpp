@@ -27,8 +27,8 @@ auto fields(const encoder_config& config) {
                   config.frame_rate, config.profile, config.level, config.name);
 }
 auto fields(const audio_config& config) {
-  return std::tie(config.enabled, config.type, config.device, config.codec, config.sample_rate, config.bitrate_kbps,
-                  config.channels, config.is_muted, config.fills_with_silence);
+  return std::tie(config.enabled, config.type, config.device, config.channel, config.codec, config.sample_rate,
+                  config.bitrate_kbps, config.channels, config.is_muted, config.fills_with_silence);
 }
 auto fields(const stream_config& config) {
   return std::tie(config.stream_id, config.name, config.source, config.encoder, config.audio);

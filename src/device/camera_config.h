@@ -48,8 +48,9 @@ struct encoder_config {
 
 struct audio_config {
   bool enabled = true;
-  std::string type;    ///< alsa, vendor, test; empty: the source's own sound
-  std::string device;  ///< alsa: a PCM name
+  std::string type;      ///< alsa, vendor, test; empty: the source's own sound
+  std::string device;    ///< alsa: a PCM name. vendor: for the plug-in to read; empty: the source's
+  uint32_t channel = 0;  ///< vendor: which of the plug-in's audio channels
   codec_id codec = codec_id::aac;
   uint32_t sample_rate = 0, bitrate_kbps = 0, channels = 0;  ///< 0: what the device has, at most 2 channels
   bool is_muted = false;                                     ///< silence instead of sound

@@ -29,7 +29,7 @@ std::mutex block_mutex;
 std::condition_variable unblocked;
 unsigned block_round = 0;  // guarded by block_mutex
 
-constexpr uint32_t video_channels = 4, audio_channels = 1;
+constexpr uint32_t video_channels = 4, audio_channels = 4;
 constexpr unsigned keyframe_distance = 25;
 
 void count(const char* what, unsigned by = 1) {

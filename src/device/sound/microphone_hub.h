@@ -17,7 +17,8 @@ class microphone_hub {
   microphone_hub(const microphone_hub&) = delete;
   microphone_hub& operator=(const microphone_hub&) = delete;
 
-  /// `origin`: what besides the config says which device it is (a plug-in's path). `number` and `maker` are of the first to ask.
+  /// `origin`: what besides the config says which device it is (a plug-in's file); with one, fills_with_silence makes no difference.
+  /// `number`, `maker` and the filling are of the first to ask.
   [[nodiscard]] std::shared_ptr<microphone> find(uint32_t number, const audio_config& config, const std::string& origin,
                                                  const sound_maker& maker, const clock& time);
 

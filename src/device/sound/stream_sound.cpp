@@ -1,5 +1,7 @@
 #include "device/sound/stream_sound.h"
 
+#include <filesystem>
+
 #include "device/alsa/alsa_source.h"
 #include "device/sound/tone_source.h"
 #include "device/vendor/vendor_audio_source.h"
@@ -41,9 +43,17 @@ bool has_own_sound(const stream_config& stream) {
   return source.type == source_type::test && is_of_pattern;
 }
 
-/// A microphone of a plug-in is one by the plug-in, its device and its options.
+/// An audio channel of a plug-in is one microphone, by whatever name, device and options its streams have the plug-in for their pictures.
 std::string identity(const source_config& source) {
-  return source.library + '\n' + source.device + '\n' + source.options;
+  std::error_code ignored;
+  const std::filesystem::path file = std::filesystem::canonical(source.library, ignored);
+  return file.empty() ? source.library : file.string();
+}
+
+/// A plug-in that is not loaded yet may have sound.
+bool is_without_sound(const source_config& source, hal_library_cache& plugins) {
+  const auto library = plugins.loaded(source.library);
+  return library && library->report().audio.empty();
 }
 
 }  // namespace
@@ -55,7 +65,7 @@ std::unique_ptr<media_source> sound_beside(const camera_config& camera, const st
   if (!audio.enabled || has_own_sound(stream)) return nullptr;
   if (audio.type.empty()) {
     // What a plug-in brings is taken, and not stood in for: it may have no sound at all.
-    if (stream.source.type != source_type::vendor) return nullptr;
+    if (stream.source.type != source_type::vendor || is_without_sound(stream.source, *plugins)) return nullptr;
     audio.type = "vendor";
     audio.fills_with_silence = false;
   }

@@ -299,6 +299,13 @@ result<std::shared_ptr<hal_library>> hal_library_cache::load(const std::string& 
   return out;
 }
 
+std::shared_ptr<hal_library> hal_library_cache::loaded(const std::string& path) {
+  const auto found = find(path);
+  if (!found) return nullptr;
+  const std::lock_guard<std::mutex> hold((*found)->mutex);
+  return (*found)->library;
+}
+
 result<plugin_report> describe_plugin(const std::string& path) {
   const auto library = hal_library_cache::of_process()->load(path);
   if (!library) return tl::unexpected<error>(library.error());

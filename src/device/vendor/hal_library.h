@@ -58,6 +58,8 @@ class hal_library_cache {
   /// Errors: those of describe_plugin(); an earlier load that has not returned is waited for.
   [[nodiscard]] result<std::shared_ptr<hal_library>> load(const std::string& path,
                                                           duration limit = std::chrono::seconds(5));
+  /// What has been loaded already under this name; null: nothing, or it is not known yet. Does not wait for a plug-in.
+  std::shared_ptr<hal_library> loaded(const std::string& path);
 
  private:
   struct loading;

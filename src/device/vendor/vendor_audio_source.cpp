@@ -10,11 +10,11 @@ namespace {
 constexpr uint32_t aac_rates[] = {96000, 88200, 64000, 48000, 44100, 32000, 24000,
                                   22050, 16000, 12000, 11025, 8000,  7350};
 
-hal_channel_request make_request(const stream_config& config, uint32_t channel) {
+hal_channel_request make_request(const stream_config& config) {
   hal_channel_request request;
   request.path = config.source.library;
   request.kind = track_kind::audio;
-  request.channel = channel;
+  request.channel = config.audio.channel;
   request.device = config.audio.device.empty() ? config.source.device : config.audio.device;
   request.options = config.source.options;
   request.values.codec = hal_of_codec(config.audio.codec);
@@ -53,8 +53,8 @@ byte_view without_adts_header(byte_view payload) {
 }  // namespace
 
 vendor_audio_source::vendor_audio_source(const stream_config& config, const clock& time,
-                                         std::shared_ptr<hal_library_cache> plugins, uint32_t channel)
-    : m_channel(make_request(config, channel), time, std::move(plugins)) {}
+                                         std::shared_ptr<hal_library_cache> plugins)
+    : m_channel(make_request(config), time, std::move(plugins)) {}
 
 result<stream_description> vendor_audio_source::open() {
   auto opened = m_channel.open();

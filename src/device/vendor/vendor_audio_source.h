@@ -5,16 +5,14 @@
 
 namespace campush {
 
-/// The sound of one audio channel of a vendor plug-in (source.library). Microphones are counted apart from encoder channels, so its number
-/// is the caller's to choose: source.channel is that of the picture.
+/// The sound of one audio channel of a vendor plug-in (source.library, audio.channel). Microphones are counted apart from encoder channels:
+/// source.channel is that of the picture.
 /// Shape: one raw AAC frame or G.711 samples a frame, borrowed from the plug-in until on_frame() returns; ADTS headers are taken off.
 /// Errors: those of hal_channel; malformed when a rate is no AAC rate and the plug-in gives no AudioSpecificConfig.
 /// Thread: as media_source. While it is open a thread of its own makes the calls.
 class vendor_audio_source final : public media_source {
  public:
-  /// `channel`: of the plug-in's audio channels.
-  vendor_audio_source(const stream_config& config, const clock& time, std::shared_ptr<hal_library_cache> plugins,
-                      uint32_t channel = 0);
+  vendor_audio_source(const stream_config& config, const clock& time, std::shared_ptr<hal_library_cache> plugins);
 
   result<stream_description> open() override;
   void close() noexcept override { m_channel.close(); }

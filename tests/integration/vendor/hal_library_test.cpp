@@ -28,7 +28,7 @@ TEST(hal_library, describes_what_a_plug_in_has) {
   EXPECT_TRUE(report.is_parallel);
   EXPECT_TRUE(report.has_set_bitrate);
   ASSERT_EQ(report.video.size(), 4u);
-  ASSERT_EQ(report.audio.size(), 1u);
+  ASSERT_EQ(report.audio.size(), 4u);
   EXPECT_EQ(report.video[3].channel, 3u);
   EXPECT_THAT(report.video[0].codecs, testing::ElementsAre(codec_id::h264, codec_id::h265));
   EXPECT_THAT(report.audio[0].codecs, testing::ElementsAre(codec_id::g711a));

@@ -46,6 +46,7 @@ TEST(camera_config, differs_when_any_field_differs) {
       {"audio type", [](camera_config& c) { c.streams[0].audio.type = "alsa"; }},
       {"audio device", [](camera_config& c) { c.streams[0].audio.device = "default"; }},
       {"audio codec", [](camera_config& c) { c.streams[0].audio.codec = codec_id::g711a; }},
+      {"audio channel", [](camera_config& c) { c.streams[0].audio.channel = 1; }},
       {"sample_rate", [](camera_config& c) { c.streams[0].audio.sample_rate = 1; }},
       {"audio bitrate", [](camera_config& c) { c.streams[0].audio.bitrate_kbps = 1; }},
   };

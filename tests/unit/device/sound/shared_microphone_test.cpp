@@ -204,6 +204,13 @@ TEST(microphone_hub, shares_one_microphone_among_those_who_ask_for_the_same) {
   const auto first = hub.find(0, config, "", none, time);
   EXPECT_EQ(hub.find(1, config, "", none, time), first);
   EXPECT_NE(hub.find(0, config, "plugin.so", none, time), first);
+  audio_config silent = config;
+  silent.fills_with_silence = false;
+  EXPECT_NE(hub.find(0, silent, "", none, time), first);
+  const auto of_plugin = hub.find(0, config, "plugin.so", none, time);
+  EXPECT_EQ(hub.find(0, silent, "plugin.so", none, time), of_plugin) << "it cannot be opened twice";
+  silent.channel = 1;
+  EXPECT_NE(hub.find(0, silent, "plugin.so", none, time), of_plugin);
   audio_config other = config;
   other.codec = codec_id::opus;
   EXPECT_NE(hub.find(0, other, "", none, time), first);
