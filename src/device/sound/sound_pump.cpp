@@ -95,6 +95,8 @@ void sound_pump::replace_source(std::unique_ptr<media_source> made) noexcept {
   }
   const std::lock_guard<std::mutex> hold(m_source_mutex);
   m_source = std::move(made);
+  // What is interrupted before it is there would not know.
+  if (m_source && m_is_interrupted) m_source->interrupt();
 }
 
 result<void> sound_pump::open_source(time_point now) {
@@ -157,12 +159,17 @@ void sound_pump::on_description(const stream_description& description) {
 
 void sound_pump::interrupt() noexcept {
   const std::lock_guard<std::mutex> hold(m_source_mutex);
+  m_is_interrupted = true;
   if (m_source) m_source->interrupt();
 }
 
 void sound_pump::close() noexcept {
   if (m_source && m_is_running) m_source->close();
   replace_source(nullptr);
+  {
+    const std::lock_guard<std::mutex> hold(m_source_mutex);
+    m_is_interrupted = false;
+  }
   m_is_running = m_is_described = m_has_seen_return = false;
   m_announced.reset();
   m_filler = sound_filler(m_config.fills_with_silence || m_config.is_muted);

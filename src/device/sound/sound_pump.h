@@ -28,7 +28,7 @@ class sound_pump final : private frame_sink {
   time_point run_step() noexcept;
   /// When this is readable run_step() has something to do; -1: nothing to wait for but the time.
   int descriptor() const noexcept;
-  /// A call of the source under way returns soon.
+  /// A call of the source under way, or any until close(), returns soon.
   void interrupt() noexcept;
   /// Back to the beginning: the next run_step() opens.
   void close() noexcept;
@@ -51,7 +51,8 @@ class sound_pump final : private frame_sink {
   const sound_maker m_maker;
   frame_sink& m_outlet;
 
-  std::mutex m_source_mutex;  ///< interrupt() against the source's replacement
+  std::mutex m_source_mutex;      ///< interrupt() against the source's replacement
+  bool m_is_interrupted = false;  // guarded by m_source_mutex
   std::unique_ptr<media_source> m_source;
   audio_config m_made_for;
   bool m_is_running = false, m_is_described = false, m_has_seen_return = false;

@@ -291,6 +291,16 @@ TEST_F(sound_pump_steps, survives_a_maker_that_has_none) {
   EXPECT_GT(heard.silent(), 200u);
 }
 
+TEST_F(sound_pump_steps, interrupts_a_source_that_is_made_after_the_interrupt) {
+  make();
+  pump->interrupt();
+  pump->run_step();
+  EXPECT_EQ(script.interrupts, 1) << "an open() that takes 10 s would have to be waited for";
+  pump->close();
+  pump->run_step();
+  EXPECT_EQ(script.interrupts, 1);
+}
+
 TEST_F(sound_pump_steps, begins_anew_after_close) {
   make();
   run(seconds(1));

@@ -25,7 +25,7 @@ class scripted_sound final : public media_source {
     duration frame_length = length;
     size_t frame_bytes = g711_samples_per_frame;
     bool is_mute = false, has_sound = true;
-    int opens = 0, closes = 0, returns_at = -1;
+    int opens = 0, closes = 0, interrupts = 0, returns_at = -1;
     audio_config asked;
     uint64_t overruns = 0;
   };
@@ -60,6 +60,7 @@ class scripted_sound final : public media_source {
     return step_outcome::delivered;
   }
   int return_descriptor() const noexcept override { return m_script.returns_at; }
+  void interrupt() noexcept override { ++m_script.interrupts; }
   stream_control& control() noexcept override { return m_control; }
   source_health health() const noexcept override {
     source_health out;
