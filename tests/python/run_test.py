@@ -13,6 +13,7 @@ import harness
 from harness import file_source, pictures_sent
 
 MAX_SHUTDOWN_S = 2.0
+LAST_RESORT_S = 4.0
 
 
 class run_case(harness.case):
@@ -118,6 +119,17 @@ class signals(run_case):
         agent = harness.agent(self, harness.config_of([self.camera(), self.camera(1, "other")]))
         agent.until(state="connecting", phase="handshake")
         self.check_end(agent)
+
+    def test_sigterm_ends_beside_code_that_never_returns(self):
+        """A driver or a plug-in that hangs cannot be made to end: the sessions are ended in order, then the process ends without it."""
+        stuck = harness.camera({"type": "vendor", "library": os.environ["CAMPUSH_STUCK_PLUGIN"]}, self.server.url("stuck"), 1)
+        agent = harness.agent(self, harness.config_of([self.camera(), stuck]))
+        agent.until(camera_id=0, state="connected", frames_sent=lambda sent: sent["inter"] > 0, seconds=30)
+        code, seconds = agent.child.stop(signal.SIGTERM)
+        self.assertEqual(code, 0)
+        self.assertTrue(harness.is_within(seconds, LAST_RESORT_S), f"{seconds} s")
+        closed = self.server.until("close", lambda event: event["stream"] == "gate")
+        self.assertEqual(closed["end_reason"], "unpublished by the client")
 
     def test_sigterm_at_once_after_the_start(self):
         agent = harness.agent(self, harness.config_of([self.camera(number, f"g{number}") for number in range(4)]))

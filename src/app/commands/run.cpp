@@ -16,7 +16,7 @@ namespace campush {
 namespace {
 
 constexpr auto shutdown_deadline = std::chrono::milliseconds(1800);
-/// A thread that hangs in the system (a dead network disk, say) must not keep the process: the kernel ends it then.
+/// A thread that hangs in the system (a dead network disk, say) must not keep the process.
 constexpr unsigned last_resort_s = 3;
 
 int refuse(const error& problem) {
@@ -44,24 +44,32 @@ void on_signal(int number, agent& program, asio_event_loop& loop, bool& is_stopp
   }
 }
 
+/// Sessions have unpublished by now; what is left hangs in a driver, a plug-in or the C library, and nothing can end it. A supervisor asked
+/// for the end of the process and gets it, as success.
+void leave_without_the_rest(int) {
+  constexpr char line[] = "campush: a driver or a plug-in does not return, the process ends without it\n";
+  const ssize_t written = ::write(STDERR_FILENO, line, sizeof line - 1);
+  static_cast<void>(written);  // nobody is left to be told
+  ::_exit(exit_good);
+}
+
 }  // namespace
 
 int run_command(const run_options& options) {
-  const std::string path = resolve_config_path(options.config);
-  auto config = load_system_config(path);
-  if (!config) return refuse(config.error());
-
   asio_event_loop loop;
   std::function<void(int)> handle_signal;
-  // Before any other thread: they inherit the blocked signals.
+  // Before any other thread, those that load plug-ins for the configuration among them: they inherit the blocked signals.
   const signal_thread signals([&](int number) {
     // Here and not on the loop, which may be what hangs.
     if (number == SIGTERM || number == SIGINT) ::alarm(last_resort_s);
     loop.post([&handle_signal, number] { handle_signal(number); });
   });
-  std::signal(SIGALRM, SIG_DFL);
+  std::signal(SIGALRM, leave_without_the_rest);
   std::signal(SIGPIPE, SIG_IGN);
 
+  const std::string path = resolve_config_path(options.config);
+  auto config = load_system_config(path);
+  if (!config) return refuse(config.error());
   const auto logging = configure_logging(config->system.log);
   if (!logging) return refuse(logging.error());
   const auto folder = choose_state_folder(config->system.state_dir);
