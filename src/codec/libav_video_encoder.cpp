@@ -75,6 +75,9 @@ result<void> libav_video_encoder::open(const picture_shape& first) {
   log_of_encoders(log_level::info, std::string(m_kind->name) + " encodes " + std::to_string(m_plan.width) + "x" +
                                        std::to_string(m_plan.height) + " with " + std::to_string(m_plan.kbps) +
                                        " kbit/s");
+  if (m_kind->is_hardware && !m_plan.level.empty()) {
+    log_of_encoders(log_level::warn, std::string(m_kind->name) + " chooses its level itself, not " + m_plan.level);
+  }
   return {};
 }
 

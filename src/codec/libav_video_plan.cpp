@@ -161,6 +161,10 @@ result<std::vector<const video_encoder_kind*>> encoders_for(const video_encoder_
     if (!is_meant || (kind.is_hardware && !tries_hardware)) continue;
     if (avcodec_find_encoder_by_name(kind.name) != nullptr) found.push_back(&kind);
   }
+  const auto is_avoided = [&options](const video_encoder_kind* kind) { return options.avoided == kind->name; };
+  if (is_auto(options) && found.size() > 1) {
+    found.erase(std::remove_if(found.begin(), found.end(), is_avoided), found.end());
+  }
   if (!found.empty()) return found;
   const std::string wanted = is_auto(options) ? "" : " " + options.name;
   return fail(error_code::not_found, "no encoder" + wanted + " for " + codec_name(options.codec) +

@@ -19,6 +19,8 @@ struct video_encoder_options {
   std::string profile, level;
   std::string
       name;  ///< libx264, libx265, h264_v4l2m2m, hevc_v4l2m2m; empty or "auto": hardware where it opens, else software
+  std::string
+      avoided;  ///< under "auto": the name of one that opened and then failed; it is taken only where it is the only one
 };
 
 /// Turns raw pictures into access units without reordering: real-time, low latency, one keyframe with parameter sets a GOP.

@@ -335,6 +335,17 @@ TEST(video_encoder, opens_with_every_profile_and_level_that_the_configuration_kn
   EXPECT_THAT(opens(options_of(codec_id::h265), "main", "3.2"), HasSubstr("level 3.2 is none of h265"));
 }
 
+TEST(video_encoder, takes_one_that_is_avoided_where_there_is_no_other) {
+  video_encoder_options options = options_of(codec_id::h264);
+  for (const char* const name : {"auto", "libx264"}) {
+    options.name = name;
+    options.avoided = "libx264";
+    pattern_run run(options);
+    ASSERT_EQ(run.failure, "") << name;
+    EXPECT_STREQ(run.encoder->name(), "libx264");
+  }
+}
+
 TEST(video_encoder, refuses_options_that_no_encoder_takes) {
   struct row {
     const char* name;
