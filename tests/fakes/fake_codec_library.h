@@ -40,7 +40,10 @@ class fake_codec_library final : public codec_library {
   result<std::unique_ptr<picture_decoder>> make_picture_decoder() override {
     return fail(error_code::unsupported, "not faked");
   }
-  bool has_encoder(codec_id codec) override { return codec == codec_id::h264 || has_h265; }
+  bool has_encoder(codec_id codec) override {
+    ++questions;
+    return codec == codec_id::h264 || has_h265;
+  }
 
   std::vector<video_encoder_options> video_options;
   std::vector<audio_encoder_options> audio_options;
@@ -49,6 +52,7 @@ class fake_codec_library final : public codec_library {
   std::string open_error, encode_error;
   codec_id failing_codec = codec_id::none;  ///< open_error is of this one alone; none: of all
   bool has_h265 = true;
+  int questions = 0;                        ///< has_encoder()
   duration encode_takes{}, encode_costs{};  ///< of the clock, and of the processor
 
  private:

@@ -11,17 +11,19 @@ namespace campush {
 
 /// The encoder of a stream whose source has raw pictures, with what a destination may ask of it and what status says of it.
 /// Shape: open(), then for each picture prepare() and encode(), then close(). What was asked for (bitrate, codec) outlives close(): the next
-///   open() goes on with it.
+///   open() goes on with it. An encoder that opened and failed before its first frame is not chosen again where there is another.
 /// Errors: those of the codec library; the stage is closed then and may be opened again.
 /// Thread: capture-thread; control() and health() any-thread.
 class encoder_stage {
  public:
   encoder_stage(const encoder_config& config, const clock& time, codec_library& library);
 
-  /// For pictures of this shape, so many a second; what the configuration says of them goes before.
+  /// For pictures of this shape, so many a second; the configuration may want a smaller size and fewer of them.
   [[nodiscard]] result<void> open(const picture_shape& shape, double frame_rate);
   void close() noexcept;
-  /// Does what was asked for. True: the codec is another one from here on, and description() with it.
+  /// Of the pictures expected, one of so many comes from here on. Effective with prepare().
+  void set_divisor(uint32_t divisor) noexcept { m_divisor = divisor; }
+  /// Does what was asked for. True: the encoder is another one from here on, and description() with it.
   [[nodiscard]] result<bool> prepare();
   [[nodiscard]] result<void> encode(const raw_picture& picture, frame_sink& sink);
   video_description description() const;
@@ -43,13 +45,18 @@ class encoder_stage {
     std::atomic<bool> is_keyframe_wanted{false};
     std::atomic<uint32_t> kbps{0};  ///< 0: as configured
     std::atomic<codec_id> codec{codec_id::none};
+    std::atomic<bool> is_open{false};
 
    private:
     codec_library& m_library;
   };
 
   video_encoder_options options_for(codec_id codec) const;
-  result<void> change_codec(codec_id codec);
+  result<void> open_encoder(codec_id codec);
+  bool change_codec();
+  result<void> follow_divisor();
+  void tell_of_profile(codec_id codec);
+  void refuse_codec(codec_id codec);
   void measure_load() noexcept;
 
   // Constant after construction.
@@ -66,7 +73,9 @@ class encoder_stage {
   picture_shape m_shape;
   double m_frame_rate = 0;
   codec_id m_codec = codec_id::none, m_refused_codec = codec_id::none;
-  uint32_t m_kbps = 0;
+  uint32_t m_kbps = 0, m_divisor = 1, m_opened_divisor = 1;
+  bool m_has_delivered = false, m_has_told_profile = false;
+  std::string m_avoided;  ///< the encoder that failed before it gave anything
   time_point m_window_start{};
   duration m_cpu_before{};
 };

@@ -67,6 +67,7 @@ result<step_outcome> raw_source::step(time_point now, frame_sink& sink) {
 }
 
 result<void> raw_source::encode(const raw_picture& picture, frame_sink& sink) {
+  m_stage.set_divisor(m_gate.divisor());
   const auto is_changed = m_stage.prepare();
   if (!is_changed) return tl::unexpected<error>(is_changed.error());
   if (*is_changed) {

@@ -156,6 +156,60 @@ TEST_F(raw_sources, stays_with_its_codec_where_the_other_does_not_open) {
   EXPECT_EQ(source->control().set_codec(codec_id::aac), control_outcome::unsupported);
 }
 
+TEST_F(raw_sources, expects_no_more_pictures_than_the_camera_gives) {
+  config.encoder.frame_rate = 30;
+  camera.frame_rate = 15;
+  const auto opened = open();
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(library.video_options.at(0).frame_rate, 15) << "else half of the bitrate stays unused";
+  camera.frame_rate = 0;
+  ASSERT_TRUE(source->open());
+  EXPECT_EQ(library.video_options.back().frame_rate, 30);
+  camera.frame_rate = 60;
+  ASSERT_TRUE(source->open());
+  EXPECT_EQ(library.video_options.back().frame_rate, 30);
+}
+
+TEST_F(raw_sources, opens_its_encoder_for_the_pictures_that_are_left) {
+  library.encode_takes = milliseconds(55);
+  ASSERT_TRUE(open());
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(run(1, milliseconds(i % 2 == 0 ? 25 : 0)));
+  ASSERT_EQ(library.video_options.size(), 2u) << "opened anew once";
+  EXPECT_EQ(library.video_options.back().frame_rate, 12.5);
+  ASSERT_EQ(frames.descriptions.size(), 1u);
+  EXPECT_EQ(frames.descriptions[0].video->frame_rate, 12.5);
+  EXPECT_EQ(frames.descriptions[0].video->codec, codec_id::h264);
+}
+
+TEST_F(raw_sources, tries_another_encoder_where_one_opens_and_then_fails) {
+  ASSERT_TRUE(open());
+  EXPECT_EQ(library.video_options.back().avoided, "");
+  library.encode_error = "no memory for buffers";
+  ASSERT_FALSE(run(1));
+  library.encode_error.clear();
+  ASSERT_TRUE(source->open());
+  EXPECT_EQ(library.video_options.back().avoided, "fake264");
+  ASSERT_TRUE(run(1));
+  library.encode_error = "broken";
+  ASSERT_FALSE(run(1));
+  ASSERT_TRUE(source->open());
+  EXPECT_EQ(library.video_options.back().avoided, "fake264") << "one that has worked is tried again";
+}
+
+TEST_F(raw_sources, takes_a_codec_before_it_is_open_without_loading_encoders) {
+  make();
+  EXPECT_EQ(source->control().set_codec(codec_id::h265), control_outcome::accepted);
+  EXPECT_EQ(source->control().set_codec(codec_id::aac), control_outcome::unsupported);
+  EXPECT_EQ(library.questions, 0) << "that loads FFmpeg on the thread of who asks";
+  library.open_error = "no H.265 here";
+  library.failing_codec = codec_id::h265;
+  const auto opened = source->open();
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(opened->video->codec, codec_id::h264) << "what is configured";
+  ASSERT_TRUE(run(2));
+  EXPECT_EQ(library.video_options.size(), 2u) << "asked once";
+}
+
 TEST_F(raw_sources, skips_evenly_and_counts_where_encoding_is_too_slow) {
   library.encode_takes = milliseconds(55);
   ASSERT_TRUE(open());
