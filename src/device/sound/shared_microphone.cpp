@@ -32,7 +32,8 @@ class shared_microphone::sound_end final : public media_source {
   result<stream_description> open() override {
     leave();
     auto listener = std::make_shared<sound_listener>();
-    if (auto added = m_owner->add(listener); !added) return tl::unexpected<error>(std::move(added.error()));
+    if (auto added = m_owner->add(listener, m_is_interrupted); !added)
+      return tl::unexpected<error>(std::move(added.error()));
     m_listener = std::move(listener);
     m_told = m_owner->description_after_first_try(m_is_interrupted);
     if (m_is_interrupted.load()) {
@@ -65,7 +66,7 @@ class shared_microphone::sound_end final : public media_source {
   source_health health() const noexcept override { return m_owner->m_health.read(); }
   void interrupt() noexcept override {
     m_is_interrupted.store(true);
-    m_owner->end_wait();
+    m_owner->on_interrupt();
   }
 
  private:
@@ -101,13 +102,16 @@ std::unique_ptr<media_source> shared_microphone::feed() {
   return std::make_unique<sound_end>(shared_from_this());
 }
 
-result<void> shared_microphone::add(std::shared_ptr<sound_listener> who) {
+result<void> shared_microphone::add(std::shared_ptr<sound_listener> who, const std::atomic<bool>& is_interrupted) {
   const std::lock_guard<std::mutex> one_at_a_time(m_lifetime);
   {
     const std::lock_guard<std::mutex> hold(m_mutex);
     m_listeners.push_back(std::move(who));
+    m_interrupted.push_back(&is_interrupted);
     m_changes.fetch_add(1, std::memory_order_release);
   }
+  // Those who were here before may all be on their way out, and the thread with them.
+  if (m_is_stopping.load()) end_thread();
   if (m_thread.joinable()) return {};
   m_is_stopping.store(false);
   try {
@@ -115,6 +119,7 @@ result<void> shared_microphone::add(std::shared_ptr<sound_listener> who) {
   } catch (const std::system_error& refused) {
     const std::lock_guard<std::mutex> hold(m_mutex);
     m_listeners.clear();
+    m_interrupted.clear();
     return tl::unexpected<error>(error_from_errno(refused.code().value(), "thread of a microphone"));
   }
   return {};
@@ -124,10 +129,17 @@ void shared_microphone::remove(const std::shared_ptr<sound_listener>& who) noexc
   const std::lock_guard<std::mutex> one_at_a_time(m_lifetime);
   {
     const std::lock_guard<std::mutex> hold(m_mutex);
-    m_listeners.erase(std::remove(m_listeners.begin(), m_listeners.end(), who), m_listeners.end());
+    const auto found = std::find(m_listeners.begin(), m_listeners.end(), who);
+    if (found == m_listeners.end()) return;
+    m_interrupted.erase(m_interrupted.begin() + (found - m_listeners.begin()));
+    m_listeners.erase(found);
     m_changes.fetch_add(1, std::memory_order_release);
     if (!m_listeners.empty()) return;
   }
+  end_thread();
+}
+
+void shared_microphone::end_thread() noexcept {
   m_is_stopping.store(true);
   m_pump.interrupt();
   m_wake.raise();
@@ -150,9 +162,19 @@ std::optional<audio_description> shared_microphone::description() const {
   return m_description;
 }
 
-void shared_microphone::end_wait() noexcept {
-  const std::lock_guard<std::mutex> hold(m_mutex);
-  m_tried.notify_all();
+bool shared_microphone::is_left() const noexcept {
+  return std::all_of(m_interrupted.begin(), m_interrupted.end(), [](const auto* each) { return each->load(); });
+}
+
+void shared_microphone::on_interrupt() noexcept {
+  {
+    const std::lock_guard<std::mutex> hold(m_mutex);
+    m_tried.notify_all();
+    if (m_listeners.empty() || !is_left()) return;
+    m_is_stopping.store(true);
+  }
+  m_pump.interrupt();
+  m_wake.raise();
 }
 
 void shared_microphone::run_thread() noexcept {

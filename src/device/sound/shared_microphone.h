@@ -38,12 +38,16 @@ class shared_microphone final : public microphone,
   const listeners& heard_by() noexcept;
 
   // The feeds'.
-  result<void> add(std::shared_ptr<sound_listener> who);
+  /// `is_interrupted` says it of that feed, and lives until remove().
+  result<void> add(std::shared_ptr<sound_listener> who, const std::atomic<bool>& is_interrupted);
   void remove(const std::shared_ptr<sound_listener>& who) noexcept;
   /// What streams are told, as soon as it is known.
   std::optional<audio_description> description_after_first_try(const std::atomic<bool>& is_interrupted);
   std::optional<audio_description> description() const;
-  void end_wait() noexcept;
+  /// A feed has been interrupted: when all are, the device has from now on to come to its end.
+  void on_interrupt() noexcept;
+  bool is_left() const noexcept;  ///< m_mutex is held
+  void end_thread() noexcept;     ///< m_lifetime is held
 
   const uint32_t m_number;
   const audio_config m_config;
@@ -58,10 +62,11 @@ class shared_microphone final : public microphone,
 
   mutable std::mutex m_mutex;
   std::condition_variable m_tried;
-  listeners m_listeners;                           // guarded by m_mutex
-  std::optional<audio_description> m_description;  // guarded by m_mutex
-  bool m_has_tried = false;                        // guarded by m_mutex
-  std::atomic<uint32_t> m_changes{0};              ///< of m_listeners
+  listeners m_listeners;                                // guarded by m_mutex
+  std::vector<const std::atomic<bool>*> m_interrupted;  ///< of each listener; guarded by m_mutex
+  std::optional<audio_description> m_description;       // guarded by m_mutex
+  bool m_has_tried = false;                             // guarded by m_mutex
+  std::atomic<uint32_t> m_changes{0};                   ///< of m_listeners
   snapshot<source_health> m_health;
 
   // Touched only by the thread.

@@ -1,5 +1,6 @@
 #include "device/vendor/vendor_audio_source.h"
 
+#include "device/sound/stream_sound.h"
 #include "vendor_rig.h"
 
 namespace campush {
@@ -35,6 +36,19 @@ TEST(vendor_audio_source, takes_adts_headers_off) {
   stepper steps(source);
   ASSERT_TRUE(steps.run_frames(4)) << steps.failure.message;
   for (const auto& frame : steps.keeper.frames) EXPECT_NE(frame.payload.at(0), 0xff);
+}
+
+TEST(sound_beside, is_not_asked_of_a_plug_in_that_has_none) {
+  const liar plugin("no_sound");
+  const system_clock time;
+  const auto plugins = std::make_shared<hal_library_cache>();
+  microphone_hub microphones;
+  stream_config stream = liar_config();
+  EXPECT_NE(sound_beside({}, stream, time, microphones, plugins), nullptr) << "it may have sound: it is not loaded";
+  ASSERT_TRUE(plugins->load(CAMPUSH_LYING_HAL));
+  EXPECT_EQ(sound_beside({}, stream, time, microphones, plugins), nullptr);
+  stream.audio.type = "vendor";
+  EXPECT_NE(sound_beside({}, stream, time, microphones, plugins), nullptr) << "silence, where it is configured";
 }
 
 TEST(vendor_audio_source, refuses_a_format_without_a_rate) {
