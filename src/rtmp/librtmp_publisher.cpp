@@ -269,7 +269,7 @@ void librtmp_publisher::on_deadline() {
   if (m_stage == stage::stopping) {
     return fail(disconnect_reason::user_request, "stopped without the server's confirmation");
   }
-  m_shared.m_connector.distrust(remote());
+  if (m_phase == connect_phase::handshake) m_shared.m_connector.distrust(remote());
   const auto seconds = static_cast<double>(m_target.handshake_timeout.count()) / 1000;
   fail(disconnect_reason::handshake_timeout,
        fmt::format("the server did not answer ({}) within {:g} s", phase_name(m_phase), seconds));

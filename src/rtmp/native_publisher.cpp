@@ -154,7 +154,8 @@ void native_publisher::on_deadline() {
   const auto seconds = [](std::chrono::milliseconds limit) { return static_cast<double>(limit.count()) / 1000; };
   switch (m_stage) {
     case stage::talking:
-      m_shared.m_connector.distrust(remote());
+      // One that has spoken RTMP is only slow: its next hop may have to be asked.
+      if (m_phase == connect_phase::handshake) m_shared.m_connector.distrust(remote());
       return fail(disconnect_reason::handshake_timeout,
                   fmt::format("the server did not answer ({}) within {:g} s", phase_name(m_phase),
                               seconds(m_target.handshake_timeout)));

@@ -150,6 +150,22 @@ TEST(native_publisher, comes_to_the_next_address_after_one_that_takes_connection
   }
 }
 
+TEST(native_publisher, stays_with_an_address_whose_server_is_only_slow) {
+  publisher_bench bench;
+  bench.network.add_host("spare", {"10.0.0.8"});
+  bench.network.add_host("both", {"10.0.0.1", "10.0.0.8"});
+  std::vector<std::unique_ptr<byte_stream>> accepted;
+  const auto spare = bench.network.listen(*parse_endpoint("10.0.0.8", 1935),
+                                          [&](auto stream) { accepted.push_back(std::move(stream)); });
+  server_fault<&rtmp_server_faults::silent_after_connect>(bench);
+  bench.start("rtmp://both/live/k");
+  ASSERT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_over; }, seconds(6)));
+  bench.server.set_faults({});
+  bench.start("rtmp://both/live/k");
+  EXPECT_TRUE(bench.world.run_until_true([&] { return bench.heard.is_published; }, seconds(1))) << bench.heard.text;
+  EXPECT_TRUE(accepted.empty());
+}
+
 TEST(native_publisher, gives_each_of_many_addresses_the_time_of_a_long_way) {
   publisher_bench bench;
   std::vector<std::string> addresses{"10.0.0.1"};
