@@ -13,8 +13,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How long a stream waits for a device that is slow to open, before it begins with what is expected of it.
+/// How long a stream waits for a device that is slow to open, before it begins without sound.
 constexpr auto longest_first_try = std::chrono::seconds(2);
+/// The same where it can begin with what is expected of the device: its pictures are not read meanwhile, and a driver holds four or so.
+constexpr auto longest_first_try_if_expected = milliseconds(100);
 constexpr duration health_interval = std::chrono::seconds(1);
 /// A feed without a descriptor is looked at this often.
 constexpr duration blind_interval = milliseconds(20);
@@ -58,12 +60,17 @@ class shared_microphone::sound_end final : public media_source {
       if (frame.codec != codec_id::none) return sink.on_frame(frame);
       tell(sink);
     });
+    m_lost.store(m_lost_before + m_listener->lost(), std::memory_order_relaxed);
     m_due = m_listener->descriptor() >= 0 ? time_point::max() : now + blind_interval;
     return has_any ? step_outcome::delivered : step_outcome::idle;
   }
   int poll_descriptor() const noexcept override { return m_listener ? m_listener->descriptor() : -1; }
   stream_control& control() noexcept override { return m_control; }
-  source_health health() const noexcept override { return m_owner->m_health.read(); }
+  source_health health() const noexcept override {
+    source_health out = m_owner->m_health.read();
+    out.overruns += m_lost.load(std::memory_order_relaxed);
+    return out;
+  }
   void interrupt() noexcept override {
     m_is_interrupted.store(true);
     m_owner->on_interrupt();
@@ -71,7 +78,9 @@ class shared_microphone::sound_end final : public media_source {
 
  private:
   void leave() noexcept {
-    if (m_listener) m_owner->remove(m_listener);
+    if (!m_listener) return;
+    m_owner->remove(m_listener);
+    m_lost_before += m_listener->lost();
     m_listener.reset();
   }
   void tell(frame_sink& sink) {
@@ -89,6 +98,8 @@ class shared_microphone::sound_end final : public media_source {
   std::shared_ptr<sound_listener> m_listener;
   std::optional<audio_description> m_told;
   std::atomic<bool> m_is_interrupted{false};
+  uint64_t m_lost_before = 0;  ///< by listeners before this one
+  std::atomic<uint64_t> m_lost{0};
   time_point m_due{};
   no_stream_control m_control;
 };
@@ -144,6 +155,8 @@ void shared_microphone::end_thread() noexcept {
   m_pump.interrupt();
   m_wake.raise();
   if (m_thread.joinable()) m_thread.join();
+  // An interrupt that came after the thread's last look is not for the next one.
+  m_pump.close();
   const std::lock_guard<std::mutex> hold(m_mutex);
   m_description.reset();
   m_has_tried = false;
@@ -152,7 +165,8 @@ void shared_microphone::end_thread() noexcept {
 std::optional<audio_description> shared_microphone::description_after_first_try(
     const std::atomic<bool>& is_interrupted) {
   std::unique_lock<std::mutex> hold(m_mutex);
-  m_tried.wait_for(hold, longest_first_try, [&] { return m_has_tried || is_interrupted.load(); });
+  const duration longest = m_config.fills_with_silence ? longest_first_try_if_expected : longest_first_try;
+  m_tried.wait_for(hold, longest, [&] { return m_has_tried || is_interrupted.load(); });
   if (m_has_tried || !m_config.fills_with_silence) return m_description;
   return expected_sound(m_config);
 }
@@ -167,12 +181,11 @@ bool shared_microphone::is_left() const noexcept {
 }
 
 void shared_microphone::on_interrupt() noexcept {
-  {
-    const std::lock_guard<std::mutex> hold(m_mutex);
-    m_tried.notify_all();
-    if (m_listeners.empty() || !is_left()) return;
-    m_is_stopping.store(true);
-  }
+  // Held to the end: a feed that is added meanwhile must not be interrupted with the others.
+  const std::lock_guard<std::mutex> hold(m_mutex);
+  m_tried.notify_all();
+  if (m_listeners.empty() || !is_left()) return;
+  m_is_stopping.store(true);
   m_pump.interrupt();
   m_wake.raise();
 }

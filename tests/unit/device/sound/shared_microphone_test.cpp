@@ -19,7 +19,7 @@ using test::scripted_sound;
 
 /// What the test does to the source behind a microphone while its thread runs.
 struct source_switches {
-  std::atomic<bool> is_missing{false};
+  std::atomic<bool> is_missing{false}, is_slow{false}, has_large_frames{false};
   std::atomic<int> opens{0}, closes{0}, living{0};
 };
 
@@ -33,6 +33,11 @@ class switched_sound final : public media_source {
   result<stream_description> open() override {
     ++m_switches.opens;
     if (m_switches.is_missing.load()) return fail(error_code::not_found, "no such device");
+    if (m_switches.is_slow.load()) std::this_thread::sleep_for(milliseconds(700));
+    if (m_switches.has_large_frames.load()) {
+      m_script.description = {codec_id::aac, 48'000, 1, 64, {0x11, 0x88}};
+      m_script.frame_bytes = 5'000;
+    }
     return m_sound.open();
   }
   void close() noexcept override { ++m_switches.closes; }
@@ -151,6 +156,37 @@ TEST_F(microphone_threads, lose_the_newest_frames_of_a_feed_nobody_empties_and_n
   heard_sound heard;
   EXPECT_TRUE(listen(*eager, heard, 30));
   EXPECT_EQ(heard.largest_hole(), duration::zero());
+}
+
+TEST_F(microphone_threads, count_what_a_feed_has_lost) {
+  config.codec = codec_id::aac;
+  switches.has_large_frames.store(true);
+  const auto mic = std::make_shared<shared_microphone>(0, config, time, maker());
+  const auto lazy = mic->feed(), eager = mic->feed();
+  ASSERT_TRUE(lazy->open());
+  ASSERT_TRUE(eager->open());
+  heard_sound heard, late;
+  EXPECT_TRUE(listen(*eager, heard, 20));
+  ASSERT_TRUE(lazy->step(time.now(), late));
+  EXPECT_GT(lazy->health().overruns, 0u);
+  EXPECT_EQ(eager->health().overruns, 0u);
+  const uint64_t lost = lazy->health().overruns;
+  lazy->close();
+  EXPECT_EQ(lazy->health().overruns, lost);
+}
+
+TEST_F(microphone_threads, do_not_wait_for_a_slow_device_whose_sound_is_expected) {
+  switches.is_slow.store(true);
+  const auto mic = std::make_shared<shared_microphone>(0, config, time, maker());
+  const auto feed = mic->feed();
+  const time_point before = time.now();
+  const auto described = feed->open();
+  EXPECT_LT(time.now() - before, milliseconds(600)) << "the pictures are not read meanwhile";
+  ASSERT_TRUE(described && described->audio);
+  EXPECT_EQ(described->audio->codec, codec_id::g711a);
+  heard_sound heard;
+  EXPECT_TRUE(listen(*feed, heard, 10));
+  EXPECT_TRUE(heard.descriptions.empty()) << "it is what was expected";
 }
 
 TEST_F(microphone_threads, end_an_open_or_a_step_that_is_interrupted) {
