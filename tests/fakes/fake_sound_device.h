@@ -18,6 +18,7 @@ struct sound_card_script {
   bool is_asleep = false;  ///< a suspend that has not ended
   bool can_resume = true;  ///< false: it has to be started anew
   bool has_stamps = true;
+  uint64_t lost = 0;        ///< samples that it drops without a word
   duration stamp_offset{};  ///< a clock that is not the monotonic one
   uint32_t largest_read = 1'000'000;
 
@@ -95,7 +96,8 @@ class fake_sound_device final : public sound_device {
  private:
   uint64_t captured() const {
     if (m_script.is_silent) return m_read;
-    return static_cast<uint64_t>((m_time.now() - m_started_at).count()) * m_script.shape.sample_rate / 1'000'000;
+    const auto passed = static_cast<uint64_t>((m_time.now() - m_started_at).count());
+    return passed * m_script.shape.sample_rate / 1'000'000 - m_script.lost;
   }
 
   sound_card_script& m_script;

@@ -89,6 +89,7 @@ result<stream_description> alsa_source::open_device() {
   }
   m_samples.assign(size_t{m_block} * m_shape.channels, 0);
   m_clock.emplace(m_shape.sample_rate);
+  m_seen_gaps = 0;
   m_position = 0;
   m_is_stalled = false;
   m_fruitless_starts = 0;
@@ -209,6 +210,9 @@ void alsa_source::observe(const sound_look& look) noexcept {
   const bool is_usable = look.is_stamped && look.stamp >= now - oldest_stamp && look.stamp <= now + newest_stamp;
   m_clock->observe(m_position + m_filled + look.captured, is_usable ? look.stamp : now);
   m_drift_ppm.store(m_clock->drift_ppm(), std::memory_order_relaxed);
+  if (m_clock->silent_gaps() == m_seen_gaps) return;
+  m_seen_gaps = m_clock->silent_gaps();
+  count(m_overruns);
 }
 
 result<void> alsa_source::deliver(frame_sink& sink) {

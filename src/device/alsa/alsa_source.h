@@ -57,7 +57,8 @@ class alsa_source final : public media_source {
   std::optional<sample_clock> m_clock;
   std::vector<int16_t> m_samples;  ///< one block; bytes where companded
   uint32_t m_block = 0, m_filled = 0;
-  uint64_t m_position = 0;  ///< of the first sample of the block
+  uint64_t m_position = 0;   ///< of the first sample of the block
+  uint64_t m_seen_gaps = 0;  ///< of those that the clock found
   time_point m_last_sample_at{}, m_due{}, m_retry_at{};
   bool m_is_stalled = false;
   bool m_is_paused = false;  ///< a device that does not run is always readable

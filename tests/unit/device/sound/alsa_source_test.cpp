@@ -179,6 +179,16 @@ TEST_F(alsa_source_steps, lets_a_device_that_has_resumed_go_on) {
   EXPECT_NEAR(us(sink.frames.back().dts - start), 8'000'000 - 21'333, 40'000);
 }
 
+TEST_F(alsa_source_steps, counts_samples_that_the_device_loses_without_a_word) {
+  make();
+  open();
+  ASSERT_FALSE(run(seconds(5)));
+  time.advance(milliseconds(200));
+  card.lost = 4'800;
+  ASSERT_FALSE(run(seconds(10)));
+  EXPECT_EQ(source->health().overruns, 1u);
+}
+
 TEST_F(alsa_source_steps, waits_for_a_suspended_device_and_starts_it_again) {
   card.can_resume = false;
   make();
