@@ -76,6 +76,17 @@ result<void> check_source(const load_context& context, const located& given, con
   return {};
 }
 
+/// What the test pattern cannot be drawn in. Devices tell for themselves what they give, and encoders what they take of it.
+result<void> check_pattern(const load_context& context, const located& encoder, const stream_config& stream) {
+  if (stream.source.type != source_type::test) return {};
+  constexpr uint32_t shortest_side = 32, longest_side = 8192;
+  for (const uint32_t side : {stream.encoder.width, stream.encoder.height}) {
+    if (side == 0 || (side >= shortest_side && side <= longest_side)) continue;
+    return context.refuse(encoder.pointer, "each side of the test pattern is within 32 and 8192");
+  }
+  return {};
+}
+
 /// Old files name no plug-in: the camera is reported, and the others run.
 std::string why_not_run(const source_config& source) {
   if (!is_in_this_build(source.type)) return "is not in this build";
@@ -110,7 +121,10 @@ result<void> add_stream(const load_context& context, camera_draft& camera, const
   const located audio = node.child("audio");
   if (camera.audio) apply_section(stream.audio, *camera.audio.value);
   if (audio) apply_section(stream.audio, *audio.value);
-  if (const located encoder = node.child("encoder")) apply_section(stream.encoder, *encoder.value);
+  if (const located encoder = node.child("encoder")) {
+    apply_section(stream.encoder, *encoder.value);
+    if (auto checked = check_pattern(context, encoder, stream); !checked) return checked;
+  }
   if (auto loaded = load_sessions(context, camera.config, stream, camera.rtmp, rtmp); !loaded) return loaded;
   if (const located fallback = node.child("fallback")) camera.fallbacks[stream.stream_id] = fallback;
   camera.config.streams.push_back(std::move(stream));

@@ -219,4 +219,17 @@ TEST(loader, bounds_the_number_of_warnings) {
   EXPECT_EQ(loaded(text + "}").warnings.size(), 65u);
 }
 
+TEST(loader, refuses_a_test_pattern_of_a_size_that_cannot_be_drawn) {
+  const auto problem = [](const std::string& type, const std::string& encoder) {
+    return problem_of(R"({"cameras": [{"source": {"type": ")" + type + R"("}, "streams": [{"encoder": )" + encoder +
+                      "}]}]}");
+  };
+  EXPECT_EQ(problem("test", R"({"width": 16, "height": 64})"),
+            "c.json:1:67: /cameras/0/streams/0/encoder: each side of the test pattern is within 32 and 8192");
+  EXPECT_NE(problem("test", R"({"height": 31})"), "loads");
+  EXPECT_NE(problem("test", R"({"width": 8193})"), "loads");
+  EXPECT_EQ(problem("test", R"({"width": 32, "height": 8192})"), "loads");
+  EXPECT_EQ(problem("vendor", R"({"width": 16, "height": 16})"), "loads") << "its encoder knows";
+}
+
 }  // namespace campush
