@@ -15,7 +15,9 @@ struct hour_of_sound {
 struct day_of_sound {
   std::array<hour_of_sound, 24> hours{};
   double uncorrected_ms = 0;  ///< what counting samples alone would be off by at the end
-  double largest_step_back_us = 0, largest_bend = 0;
+  double largest_step_back_us = 0;
+  double largest_bend = 0;        ///< of one period against its length, 6 s after a start and later
+  double largest_start_bend = 0;  ///< before that
 };
 
 /// A day of capture. Every two hours, in the middle of one, the device overruns and loses a third of a second; at noon the machine's
@@ -27,8 +29,10 @@ inline day_of_sound run_day_of_sound(const simulated_card_options& options, uint
   day_of_sound out;
   const uint64_t periods_an_hour = 3600ull * options.rate / options.period;
   const uint64_t settling = 10ull * options.rate / options.period;
+  const uint64_t starting = 6ull * options.rate / options.period;
   time_point last{};
   duration lost{};
+  uint64_t last_start = 0;
   for (uint64_t period = 0; period < 24 * periods_an_hour; ++period) {
     const bool is_overrun = period % (2 * periods_an_hour) == periods_an_hour / 2;
     const bool is_suspended = period == 12 * periods_an_hour;
@@ -36,6 +40,7 @@ inline day_of_sound run_day_of_sound(const simulated_card_options& options, uint
       const duration length = is_suspended ? std::chrono::milliseconds(1000) : std::chrono::milliseconds(333);
       card.stop_for(length);
       lost += length;
+      last_start = period;
       clock.restart(card.position());
     }
     const time_point truth_of_block = card.truth();
@@ -47,7 +52,8 @@ inline day_of_sound run_day_of_sound(const simulated_card_options& options, uint
     const double expected = 1e6 * options.period / options.rate;
     if (last != time_point{}) out.largest_step_back_us = std::max(out.largest_step_back_us, -moved);
     if (last != time_point{} && !is_overrun && !is_suspended) {
-      out.largest_bend = std::max(out.largest_bend, std::abs(moved / expected - 1));
+      double& largest = period - last_start < starting ? out.largest_start_bend : out.largest_bend;
+      largest = std::max(largest, std::abs(moved / expected - 1));
     }
     last = told;
     if (period < settling) continue;

@@ -23,14 +23,17 @@ constexpr double largest_drift_ppm = 1'000;
 constexpr double believable_lateness = 3;
 
 constexpr double steepest_bend = 0.005;
+/// After a start the first observation may be as late as a busy machine made it. What comes earlier is followed steeply, since
+/// picture and sound are apart until then.
+constexpr double young_s = 4, steepest_young_bend = 0.1, error_worth_haste_us = 10'000;
 constexpr double lag_worth_a_new_lock_us = 10'000;
 constexpr double lag_of_a_gap_us = 40'000;
-constexpr int windows_of_a_lag = 5;
+constexpr double seconds_of_a_lag = 5;
 
 }  // namespace
 
 sample_clock::sample_clock(uint32_t nominal_rate) noexcept
-    : m_nominal_us(1e6 / static_cast<double>(std::max(nominal_rate, 1u))), m_window_samples(1e6 / m_nominal_us) {
+    : m_nominal_us(1e6 / static_cast<double>(std::max(nominal_rate, 1u))), m_second_samples(1e6 / m_nominal_us) {
   m_truth.us_per_sample = m_nominal_us;
   m_rate_variance = first_rate_variance;
 }
@@ -46,7 +49,7 @@ void sample_clock::observe(uint64_t position, time_point at) noexcept {
   const double residual = at_us - m_truth.at(position);
   m_earliest_us = m_has_earliest ? std::min(m_earliest_us, residual) : residual;
   m_has_earliest = true;
-  if (static_cast<double>(position - m_window_start) >= m_window_samples) end_window(position);
+  if (static_cast<double>(position - m_window_start) >= m_second_samples) end_window(position);
 }
 
 void sample_clock::anchor(uint64_t position, double at_us) noexcept {
@@ -55,7 +58,7 @@ void sample_clock::anchor(uint64_t position, double at_us) noexcept {
   m_truth.us = at_us;
   m_phase_variance = anchor_variance;
   m_covariance = 0;
-  m_lagging_windows = 0;
+  m_lag_s = m_age_s = 0;
   m_window_start = position;
   m_has_earliest = false;
   m_output = m_truth;
@@ -73,12 +76,13 @@ void sample_clock::restart(uint64_t position) noexcept {
 }
 
 void sample_clock::end_window(uint64_t position) noexcept {
-  const double seconds = static_cast<double>(position - m_window_start) / m_window_samples;
+  const double seconds = static_cast<double>(position - m_window_start) / m_second_samples;
+  m_age_s += seconds;
   const double residual = m_earliest_us;
   m_window_start = position;
   m_has_earliest = false;
-  judge_lag(residual);
-  if (m_lagging_windows >= windows_of_a_lag && residual > lag_of_a_gap_us) {
+  judge_lag(residual, seconds);
+  if (m_lag_s >= seconds_of_a_lag && residual > lag_of_a_gap_us) {
     ++m_silent_gaps;
     restart(position);
     return anchor(position, m_truth.at(position) + residual);
@@ -89,10 +93,11 @@ void sample_clock::end_window(uint64_t position) noexcept {
 
 /// An observation is never early: one that is says at once that the truth is not what was believed. One that is late says
 /// so only when all of several seconds are.
-void sample_clock::judge_lag(double residual_us) noexcept {
-  m_lagging_windows = residual_us > lag_worth_a_new_lock_us ? m_lagging_windows + 1 : 0;
+void sample_clock::judge_lag(double residual_us, double seconds) noexcept {
+  const bool was_settled = m_lag_s < seconds_of_a_lag;
+  m_lag_s = residual_us > lag_worth_a_new_lock_us ? m_lag_s + seconds : 0;
   const bool is_early = residual_us < -lag_worth_a_new_lock_us;
-  if (is_early || m_lagging_windows == windows_of_a_lag) {
+  if (is_early || (was_settled && m_lag_s >= seconds_of_a_lag)) {
     m_phase_variance = std::max(m_phase_variance, anchor_variance);
     m_covariance = 0;
   }
@@ -119,8 +124,10 @@ void sample_clock::correct(double residual_us, double seconds, uint64_t position
 void sample_clock::steer(uint64_t position) noexcept {
   m_before = m_output;
   const double here = m_output.at(position);
-  const double wanted = (m_truth.at(position) - here) / m_window_samples;
-  const double steepest = steepest_bend * m_nominal_us;
+  const double error = m_truth.at(position) - here;
+  const bool is_hasty = m_age_s < young_s && error < -error_worth_haste_us;
+  const double wanted = error / m_second_samples;
+  const double steepest = (is_hasty ? steepest_young_bend : steepest_bend) * m_nominal_us;
   m_output = {position, here, m_truth.us_per_sample + std::clamp(wanted, -steepest, steepest)};
 }
 

@@ -32,6 +32,7 @@ TEST_P(sample_clock_day, stays_within_20_ms_of_the_truth) {
   }
   EXPECT_LE(day.largest_step_back_us, 0);
   EXPECT_LT(day.largest_bend, 0.006) << "a frame of 10 ms moved by more than the slew allows";
+  EXPECT_LT(day.largest_start_bend, 0.11) << "the same behind a start";
 }
 
 constexpr duration ms_3 = milliseconds(3), ms_10 = milliseconds(10), ms_30 = milliseconds(30),
@@ -104,6 +105,21 @@ TEST(sample_clock, recovers_from_a_late_first_wake_up_without_going_back) {
     last = clock.time_of(block);
   }
   EXPECT_LT(std::abs((clock.time_of(card.position()) - card.truth()).count()), 2'000);
+}
+
+TEST(sample_clock, is_in_time_3_s_after_a_start_that_was_seen_late) {
+  sample_clock clock(48'000);
+  simulated_sound_card card({48'000, 480, 0, 0, {}, 0, {}, 0, {}}, time_point(seconds(50)), 3);
+  time_point last{};
+  for (int period = 0; period < 300; ++period) {
+    const uint64_t block = card.position();
+    card.next_period();
+    clock.observe(card.position(), card.truth() + milliseconds(period == 0 ? 100 : 0));
+    EXPECT_GT(clock.time_of(block), last);
+    last = clock.time_of(block);
+  }
+  EXPECT_LT(std::abs((clock.time_of(card.position()) - card.truth()).count()), 5'000);
+  EXPECT_LT(std::abs(clock.drift_ppm()), 50);
 }
 
 TEST(sample_clock, jumps_over_a_gap_that_is_reported_and_keeps_the_drift) {
