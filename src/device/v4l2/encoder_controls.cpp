@@ -136,11 +136,14 @@ void encoder_controls::apply(const encoder_config& wanted) {
   m_has_bitrate = find(V4L2_CID_MPEG_VIDEO_BITRATE).has_value();
   // Without its mark a decoder that comes later has no parameter sets; many drivers do it by themselves and have no control.
   if (find(V4L2_CID_MPEG_VIDEO_REPEAT_SEQ_HEADER)) set(V4L2_CID_MPEG_VIDEO_REPEAT_SEQ_HEADER, "repeated headers", 1);
-  if (wanted.bitrate_kbps != 0) {
-    const bool is_constant = wanted.control == rate_control::cbr;
+  const bool is_constant = wanted.control == rate_control::cbr;
+  // Constant is the default of the section: without a bitrate nobody has asked for it.
+  if (!is_constant || wanted.bitrate_kbps != 0) {
     set_menu(V4L2_CID_MPEG_VIDEO_BITRATE_MODE, "bitrate mode",
              is_constant ? V4L2_MPEG_VIDEO_BITRATE_MODE_CBR : V4L2_MPEG_VIDEO_BITRATE_MODE_VBR,
              is_constant ? "cbr" : "vbr");
+  }
+  if (wanted.bitrate_kbps != 0) {
     set(V4L2_CID_MPEG_VIDEO_BITRATE, "bitrate", int64_t{wanted.bitrate_kbps} * bits_per_kbit);
     if (!is_constant && find(V4L2_CID_MPEG_VIDEO_BITRATE_PEAK)) {
       set(V4L2_CID_MPEG_VIDEO_BITRATE_PEAK, "peak bitrate", int64_t{wanted.bitrate_kbps} * bits_per_kbit * 3 / 2);
@@ -180,17 +183,17 @@ void encoder_controls::apply_profile(const encoder_config& wanted) {
   }
 }
 
-bool encoder_controls::request_keyframe() noexcept {
+int encoder_controls::request_keyframe() noexcept {
   // A button: the value counts for nothing, but drivers exist that look for a change to 1.
-  return write(V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, 1) == 0;
+  return write(V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, 1);
 }
 
-bool encoder_controls::set_bitrate(uint32_t kbps) noexcept {
+int encoder_controls::set_bitrate(uint32_t kbps) noexcept {
   constexpr int64_t bits_per_kbit = 1000;
   const auto range = find(V4L2_CID_MPEG_VIDEO_BITRATE);
-  if (!range) return false;
+  if (!range) return EINVAL;
   const int64_t value = std::clamp(kbps * bits_per_kbit, range->minimum, std::max(range->minimum, range->maximum));
-  return write(V4L2_CID_MPEG_VIDEO_BITRATE, static_cast<int32_t>(value)) == 0;
+  return write(V4L2_CID_MPEG_VIDEO_BITRATE, static_cast<int32_t>(value));
 }
 
 }  // namespace campush

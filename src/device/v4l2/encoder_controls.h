@@ -21,8 +21,9 @@ class encoder_controls {
   void apply(const encoder_config& wanted);
   bool has_keyframe_request() const noexcept { return m_has_keyframe_request; }
   bool has_bitrate() const noexcept { return m_has_bitrate; }
-  bool request_keyframe() noexcept;
-  bool set_bitrate(uint32_t kbps) noexcept;
+  /// 0 or an errno: EINVAL and ENOTTY for what the driver does not have, others for what did not succeed this time.
+  int request_keyframe() noexcept;
+  int set_bitrate(uint32_t kbps) noexcept;
 
  private:
   struct control_range {

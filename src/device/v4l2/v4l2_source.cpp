@@ -3,6 +3,7 @@
 #include <linux/videodev2.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "media/h264.h"
 #include "media/h265.h"
@@ -32,6 +33,11 @@ bool offers_codec(const v4l2_node& node, codec_id codec) {
   return std::any_of(offered.begin(), offered.end(), [&fourccs](const offered_format& format) {
     return std::find(fourccs.begin(), fourccs.end(), format.fourcc) != fourccs.end();
   });
+}
+
+/// The driver has no such control; a fault of the bus is another matter.
+bool is_lacking(int errno_value) noexcept {
+  return errno_value == EINVAL || errno_value == ENOTTY;
 }
 
 /// Parameter sets, SEI, delimiters: what may stand before the picture it belongs to.
@@ -152,6 +158,8 @@ result<stream_description> v4l2_source::start(time_point now) {
   encoder_config asked = wanted;
   asked.codec = m_codec;
   m_controls.apply(asked);
+  // Whoever asked for it hears nothing of a device that was away.
+  if (m_asked_kbps != 0) m_controls.set_bitrate(m_asked_kbps);
   if (auto started = m_device.start(buffers_of_coded_pictures, now); !started) {
     return tl::unexpected<error>(std::move(started.error()));
   }
@@ -159,14 +167,15 @@ result<stream_description> v4l2_source::start(time_point now) {
   m_control.can_set_bitrate.store(m_controls.has_bitrate());
   m_control.is_open.store(true);
   stream_description out;
-  out.video = video_description{m_codec, agreed->width, agreed->height, agreed->frame_rate, wanted.bitrate_kbps};
+  out.video = video_description{m_codec, agreed->width, agreed->height, agreed->frame_rate,
+                                m_asked_kbps != 0 ? m_asked_kbps : wanted.bitrate_kbps};
   return out;
 }
 
 void v4l2_source::close() noexcept {
   m_control.is_open.store(false);
   m_control.wants_keyframe.store(false);
-  m_control.wanted_kbps.store(0);
+  note_wanted_bitrate();
   m_control.wanted_codec.store(codec_id::none);
   m_held.reset();
   m_device.close();
@@ -215,11 +224,16 @@ result<step_outcome> v4l2_source::step(time_point now, frame_sink& sink) {
 void v4l2_source::carry_out_requests(time_point now) noexcept {
   if (m_control.wants_keyframe.load(std::memory_order_relaxed) && m_control.wants_keyframe.exchange(false)) {
     m_keyframe_asked_at = now;
-    if (!m_controls.request_keyframe()) m_control.can_force_keyframe.store(false);
+    if (is_lacking(m_controls.request_keyframe())) m_control.can_force_keyframe.store(false);
   }
-  if (m_control.wanted_kbps.load(std::memory_order_relaxed) == 0) return;
-  const uint32_t kbps = m_control.wanted_kbps.exchange(0);
-  if (kbps != 0 && !m_controls.set_bitrate(kbps)) m_control.can_set_bitrate.store(false);
+  if (!note_wanted_bitrate()) return;
+  if (is_lacking(m_controls.set_bitrate(m_asked_kbps))) m_control.can_set_bitrate.store(false);
+}
+
+bool v4l2_source::note_wanted_bitrate() noexcept {
+  if (m_control.wanted_kbps.load(std::memory_order_relaxed) == 0) return false;
+  m_asked_kbps = m_control.wanted_kbps.exchange(0);
+  return true;
 }
 
 void v4l2_source::ask_for_keyframe(time_point now) noexcept {

@@ -51,6 +51,7 @@ class v4l2_source final : public media_source {
 
   result<stream_description> start(time_point now);
   void carry_out_requests(time_point now) noexcept;
+  bool note_wanted_bitrate() noexcept;
   /// False: nothing was to be changed.
   result<bool> change_codec(time_point now, frame_sink& sink);
   void use_codec(codec_id codec);
@@ -79,6 +80,7 @@ class v4l2_source final : public media_source {
   std::vector<uint8_t> m_joined;              ///< those and the picture behind them
   std::optional<v4l2_device::taken_buffer> m_held;
   time_point m_keyframe_asked_at{};
+  uint32_t m_asked_kbps = 0;  ///< by a destination; holds over a replug
   uint64_t m_known_damage = 0;
 };
 
