@@ -15,7 +15,7 @@ bool operator==(const raw_camera_settings& left, const raw_camera_settings& righ
 raw_camera_settings raw_settings(const camera_config& camera, const std::string& device) {
   raw_camera_settings out;
   out.camera_id = camera.camera_id;
-  out.device = device;
+  const std::string node = canonical_node(device);
   picture_size captured, encoded;
   double captured_rate = 0, encoded_rate = 0;
   const auto keep_larger = [](picture_size& kept, uint32_t width, uint32_t height) {
@@ -23,7 +23,9 @@ raw_camera_settings raw_settings(const camera_config& camera, const std::string&
   };
   for (const stream_config& stream : camera.streams) {
     const source_config& source = stream.source;
-    if (source.type != source_type::v4l2 || source.device != device) continue;
+    if (source.type != source_type::v4l2 || canonical_node(source.device) != node) continue;
+    // All streams on one node find each other by the name that the first gives it.
+    if (out.device.empty()) out.device = source.device;
     keep_larger(captured, source.width, source.height);
     keep_larger(encoded, stream.encoder.width, stream.encoder.height);
     captured_rate = std::max(captured_rate, source.frame_rate);
@@ -32,6 +34,7 @@ raw_camera_settings raw_settings(const camera_config& camera, const std::string&
     const bool is_raw = !named.empty() && find_format(named.front())->raw != pixel_format::none;
     if (out.fourccs.empty() && is_raw) out.fourccs = named;
   }
+  if (out.device.empty()) out.device = device;
   if (out.fourccs.empty()) out.fourccs = raw_fourccs();
   const picture_size size = captured.width != 0 ? captured : encoded;
   out.width = size.width;

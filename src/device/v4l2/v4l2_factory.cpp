@@ -19,8 +19,9 @@ bool has_any(const std::vector<offered_format>& offered, const std::vector<uint3
 }
 
 bool is_shared(const camera_config& camera, const std::string& device) {
-  return std::count_if(camera.streams.begin(), camera.streams.end(), [&device](const stream_config& stream) {
-           return stream.source.type == source_type::v4l2 && stream.source.device == device;
+  const std::string node = canonical_node(device);
+  return std::count_if(camera.streams.begin(), camera.streams.end(), [&node](const stream_config& stream) {
+           return stream.source.type == source_type::v4l2 && canonical_node(stream.source.device) == node;
          }) > 1;
 }
 
@@ -164,16 +165,15 @@ result<v4l2_delivery> choose_delivery(const camera_config& camera, const stream_
                                       video_device_calls& calls) {
   const source_config& source = stream.source;
   const auto named = fourccs_of_name(source.pixel_format);
-  if (!named.empty()) {
-    const bool is_coded = find_format(named.front())->codec != codec_id::none;
-    return is_coded ? v4l2_delivery::coded_by_device : v4l2_delivery::raw_pictures;
-  }
-  if (!source.pixel_format.empty() && source.pixel_format != "auto") {
+  if (!named.empty() && find_format(named.front())->codec != codec_id::none) return v4l2_delivery::coded_by_device;
+  if (named.empty() && !source.pixel_format.empty() && source.pixel_format != "auto") {
     return fail(error_code::invalid_argument,
                 source.device + ": pixel_format " + source.pixel_format + " is not known");
   }
   v4l2_node node(calls);
   if (auto opened = node.open(source.device); !opened) return tl::unexpected<error>(std::move(opened.error()));
+  // Only a device that is there shows which streams share it.
+  if (!named.empty()) return v4l2_delivery::raw_pictures;
   std::vector<offered_format> offered = enumerate_formats(node);
   if (offered.empty()) offered = current_format(node);
   const bool has_raw = has_any(offered, raw_fourccs());

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace campush {
 
@@ -41,6 +42,12 @@ constexpr uint32_t output_flags = V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_
 constexpr uint32_t memory_to_memory_flags = V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE;
 
 }  // namespace
+
+std::string canonical_node(const std::string& path) {
+  std::error_code unknown;
+  const std::filesystem::path node = std::filesystem::canonical(path, unknown);
+  return unknown ? path : node.string();
+}
 
 result<void> v4l2_node::open(const std::string& path, accepted_kind kind) {
   close();

@@ -9,6 +9,9 @@
 
 namespace campush {
 
+/// The node that a path (/dev/v4l/by-id/…) leads to now; the path itself where it leads nowhere.
+std::string canonical_node(const std::string& path);
+
 /// What VIDIOC_QUERYCAP says of the node itself (device_caps), not of all nodes of its driver.
 struct node_capabilities {
   std::string driver, card, bus;

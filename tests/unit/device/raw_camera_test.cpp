@@ -6,6 +6,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -395,6 +398,20 @@ TEST(raw_settings, are_those_of_the_largest_and_the_fastest_stream_on_the_device
   EXPECT_EQ(settings.width, 1920U);
   EXPECT_DOUBLE_EQ(settings.frame_rate, 25);
   EXPECT_THAT(settings.fourccs, ElementsAre(V4L2_PIX_FMT_YUYV));
+}
+
+TEST(raw_settings, are_the_same_for_all_names_of_a_node) {
+  std::string folder = ::testing::TempDir() + "campush_names_XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  std::ofstream(folder + "/video0") << "x";
+  std::filesystem::create_symlink("video0", folder + "/by-id");
+  camera_config camera;
+  camera.streams = {stream_of(folder + "/by-id", 640, 360, 30), stream_of(folder + "/video0", 1280, 720, 15)};
+  const raw_camera_settings settings = raw_settings(camera, folder + "/video0");
+  EXPECT_EQ(settings, raw_settings(camera, folder + "/by-id"));
+  EXPECT_EQ(settings.device, folder + "/by-id");
+  EXPECT_EQ(settings.width, 1280U);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(raw_camera_hub, gives_streams_of_one_camera_the_same_device) {

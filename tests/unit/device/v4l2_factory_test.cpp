@@ -1,5 +1,9 @@
 #include "device/v4l2/v4l2_factory.h"
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include "v4l2_fixture.h"
 
 namespace campush {
@@ -104,6 +108,27 @@ TEST_F(v4l2_factory, shares_raw_pictures_where_several_streams_need_the_device) 
   camera.streams.push_back(config);
   const auto expected = has_codec_library() ? v4l2_delivery::raw_pictures : v4l2_delivery::coded_by_device;
   EXPECT_EQ(*choose_delivery(camera, config, driver), expected);
+}
+
+TEST_F(v4l2_factory, knows_a_shared_device_by_its_node) {
+  std::string folder = ::testing::TempDir() + "campush_shared_XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  std::ofstream(folder + "/video0") << "x";
+  std::filesystem::create_symlink("video0", folder + "/by-id");
+  offer({V4L2_PIX_FMT_H264, V4L2_PIX_FMT_YUYV}, folder + "/video0");
+  config.source.device = folder + "/video0";
+  camera.streams = {config, config};
+  camera.streams[1].source.device = folder + "/by-id";
+  const auto expected = has_codec_library() ? v4l2_delivery::raw_pictures : v4l2_delivery::coded_by_device;
+  EXPECT_EQ(*choose_delivery(camera, config, driver), expected);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(v4l2_factory, waits_for_the_device_before_its_raw_pictures_are_shared) {
+  offer({V4L2_PIX_FMT_YUYV});
+  config.source.pixel_format = "yuyv";
+  driver.unplug();
+  EXPECT_EQ(choose_delivery(camera, config, driver).error().code, error_code::not_found);
 }
 
 TEST_F(v4l2_factory, hands_on_frames_and_requests) {
