@@ -46,17 +46,30 @@ result<void> for_each_stream(const load_context& context, const Visit& visit) {
   return {};
 }
 
-/// The streams of one camera may share its raw pictures; two cameras cannot share a device.
+bool is_coded_by_device(const stream_config& stream) {
+  return stream.source.pixel_format == "h264" || stream.source.pixel_format == "h265";
+}
+
+/// The streams of one camera may share its raw pictures, not what its own encoder gives; two cameras cannot share a device.
 result<void> check_devices(const load_context& context) {
-  std::map<std::string, contender> owners;
+  struct owner_of_node {
+    contender who;
+    bool is_coded = false;
+  };
+  std::map<std::string, owner_of_node> owners;
   return for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
     if (stream.source.type != source_type::v4l2) return {};
     const contender mine = contender_of(context, camera, stream);
-    const auto [owner, is_new] = owners.emplace(file_of(stream.source.device), mine);
-    if (is_new || owner->second.camera_id == camera.camera_id) return {};
-    return context.refuse(place_of(context, camera.camera_id, stream.stream_id),
-                          fmt::format("{} and {} both capture from {}; allowed: one camera a device", mine.name,
-                                      owner->second.name, stream.source.device));
+    const bool is_coded = is_coded_by_device(stream);
+    const auto [owner, is_new] = owners.emplace(file_of(stream.source.device), owner_of_node{mine, is_coded});
+    const bool is_shareable = owner->second.who.camera_id == camera.camera_id && !is_coded && !owner->second.is_coded;
+    if (is_new || is_shareable) return {};
+    const bool is_same_camera = owner->second.who.camera_id == camera.camera_id;
+    return context.refuse(
+        place_of(context, camera.camera_id, stream.stream_id),
+        fmt::format("{} and {} both capture from {}; allowed: {}", mine.name, owner->second.who.name,
+                    stream.source.device,
+                    is_same_camera ? "one stream a device whose pixel_format is h264 or h265" : "one camera a device"));
   });
 }
 

@@ -73,6 +73,29 @@ TEST(resource_limits, streams_of_one_camera_may_share_a_device) {
     {"source": {"type": "v4l2", "device": "/dev/video7"}, "streams": [{"stream_id": 0}, {"stream_id": 1}]}]})");
 }
 
+TEST(resource_limits, streams_of_one_camera_do_not_share_its_encoder) {
+  const linked_node node;
+  const auto two_streams = [&node](const std::string& first, const std::string& second) {
+    const auto source = [&node](const char* name, const std::string& format) {
+      std::string out = node.source(name);
+      out.insert(out.size() - 1, R"(, "pixel_format": ")" + format + '"');
+      return out;
+    };
+    return R"({"rtmp": {"url_template": "rtmp://a/live/{stream_name}"}, "cameras": [{"streams": [
+      {"stream_id": 0, "source": )" +
+           source("video0", first) + R"(}, {"stream_id": 1, "source": )" + source("by-id", second) + "}]}]}";
+  };
+  for (const auto& [first, second] : {std::pair{"auto", "h264"}, {"h265", "auto"}, {"h264", "h264"}}) {
+    const std::string problem = problem_of(two_streams(first, second));
+    EXPECT_NE(problem.find("camera 0, stream sub (/cameras/0/streams/1/source) and camera 0, stream main "
+                           "(/cameras/0/streams/0/source) both capture from "),
+              std::string::npos)
+        << problem;
+    EXPECT_NE(problem.find("allowed: one stream a device whose pixel_format is h264 or h265"), std::string::npos);
+  }
+  loaded(two_streams("auto", "yuyv"));
+}
+
 TEST(resource_limits, a_disabled_camera_takes_nothing) {
   loaded(R"({"rtmp": {"url_template": "rtmp://a/live/{camera_id}"}, "cameras": [
     {"source": {"type": "v4l2", "device": "/dev/video7"}, "streams": [{"stream_id": 0}]},
