@@ -36,9 +36,10 @@ struct sound_kind {
 };
 constexpr sound_kind kinds[] = {{"alsa", make_alsa}, {"vendor", make_vendor}, {"test", make_test}};
 
+/// The tone of the test pattern is muted where it is made; other sound gives way to silence.
 bool has_own_sound(const stream_config& stream) {
   const source_config& source = stream.source;
-  if (source.type == source_type::file) return !source.audio_path.empty();
+  if (source.type == source_type::file) return !source.audio_path.empty() && !stream.audio.is_muted;
   const bool is_of_pattern = stream.audio.type.empty() || stream.audio.type == "test";
   return source.type == source_type::test && is_of_pattern;
 }
@@ -63,9 +64,12 @@ std::unique_ptr<media_source> sound_beside(const camera_config& camera, const st
                                            const std::shared_ptr<hal_library_cache>& plugins) {
   audio_config audio = stream.audio;
   if (!audio.enabled || has_own_sound(stream)) return nullptr;
+  const bool is_of_plugin = audio.type.empty() && stream.source.type == source_type::vendor;
+  // A microphone that is muted is never made: any kind will do, so that all streams share one.
+  if (audio.is_muted && !is_of_plugin) audio.type = "test";
   if (audio.type.empty()) {
     // What a plug-in brings is taken, and not stood in for: it may have no sound at all.
-    if (stream.source.type != source_type::vendor || is_without_sound(stream.source, *plugins)) return nullptr;
+    if (!is_of_plugin || is_without_sound(stream.source, *plugins)) return nullptr;
     audio.type = "vendor";
     audio.fills_with_silence = false;
   }
