@@ -197,7 +197,7 @@ void arm(campush_hal_channel& channel) {
 int lying_start(campush_hal_channel* channel) {
   count("start");
   if (channel->lies("start_fails")) return CAMPUSH_HAL_GONE;
-  if (channel->lies("start_blocks")) block();
+  if (channel->lies("start_blocks") || (channel->lies("slow_restart") && channel->starts > 0)) block();
   ++channel->starts;
   channel->is_started = true;
   channel->is_keyframe_wanted = true;
@@ -283,7 +283,11 @@ void distort(const campush_hal_channel& channel, campush_hal_unit& unit, campush
 
 int lie_instead_of_unit(campush_hal_channel& channel) {
   ++channel.gets;
-  if (channel.lies("silent") || (channel.lies("silent_until_restart") && channel.starts < 2)) return CAMPUSH_HAL_AGAIN;
+  const bool is_better_restarted = channel.lies("silent_until_restart") || channel.lies("slow_restart");
+  if (channel.lies("silent") || (is_better_restarted && channel.starts < 2)) return CAMPUSH_HAL_AGAIN;
+  if (channel.lies("fails_now_and_then") && channel.gets < 40) {
+    return channel.gets % 2 == 0 ? CAMPUSH_HAL_FAILED : CAMPUSH_HAL_AGAIN;
+  }
   if (channel.lies("silent_until_reopen") && opens_of_video_0 < 2) return CAMPUSH_HAL_AGAIN;
   if (channel.lies("falls_silent") && channel.units >= 5) return CAMPUSH_HAL_AGAIN;
   if (channel.lies("get_blocks") && channel.units >= 5) block();
@@ -301,6 +305,8 @@ int lying_get(campush_hal_channel* channel, uint32_t timeout_ms, campush_hal_uni
   if (!channel->is_started && !channel->lies("ignores_stop")) return CAMPUSH_HAL_FAILED;
   const bool is_flood = channel->lies("flood");
   int64_t wait_us = is_flood ? 0 : channel->due_us - now_us();
+  if (channel->has_descriptor && timeout_ms > 0) count("waiting get");
+  if (channel->lies("never_waits")) timeout_ms = 0;
   if (channel->lies("overstays")) timeout_ms += 400;
   if (wait_us > int64_t{timeout_ms} * 1000) {
     ::poll(nullptr, 0, static_cast<int>(timeout_ms));

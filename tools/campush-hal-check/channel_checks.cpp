@@ -19,6 +19,7 @@ constexpr uint32_t get_wait_ms = 100;
 constexpr duration get_tolerance = milliseconds(250);
 constexpr unsigned lease_units = 3, lease_hold_ms = 20;
 constexpr int reopen_rounds = 5;
+constexpr unsigned most_unwaited = 3;
 
 std::string in_ms(duration length) {
   return std::to_string(length.count() / 1000) + " ms";
@@ -147,6 +148,7 @@ const checked_unit* hal_check::fetch(duration limit) {
                    "get took " + in_ms(got.took) + " with a time-out of " + std::to_string(wait_ms) + " ms");
     }
     if (got.is(CAMPUSH_HAL_AGAIN)) {
+      judge_wait(wait_ms, got.took);
       m_polled_in_vain += has_descriptor ? 1 : 0;
       continue;
     }
@@ -164,6 +166,14 @@ const checked_unit* hal_check::fetch(duration limit) {
   }
   if (m_caller.is_stuck()) m_table.fail(check_id::get_time_out, m_caller.stuck_text());
   return nullptr;
+}
+
+/// Once may be a signal that has ended the wait.
+void hal_check::judge_wait(uint32_t wait_ms, duration took) {
+  m_unwaited = took < milliseconds(wait_ms) / 2 ? m_unwaited + 1 : 0;
+  if (m_unwaited <= most_unwaited) return;
+  m_table.fail(check_id::get_time_out, "get said AGAIN after " + in_ms(took) + " with a time-out of " +
+                                           std::to_string(wait_ms) + " ms, again and again");
 }
 
 void hal_check::release() {
@@ -288,8 +298,10 @@ void hal_check::check_stop_and_start() {
       call("stop", end_limit, [](checked_channel& shared) { return shared.table.stop(shared.handle); });
   if (!stopped.is(CAMPUSH_HAL_OK)) return m_table.fail(check_id::stop, stopped.text);
   m_channel->unit.reset();
-  const auto got = call("get", call_limit, [](checked_channel& shared) {
-    return shared.table.get(shared.handle, get_wait_ms, &shared.unit.value);
+  // The descriptor is no longer valid, but a plug-in that has one is still asked without a wait.
+  const uint32_t wait_ms = m_descriptor >= 0 ? 0 : get_wait_ms;
+  const auto got = m_caller.call("get", call_limit, [shared = m_channel, wait_ms] {
+    return shared->table.get(shared->handle, wait_ms, &shared->unit.value);
   });
   if (got.is(CAMPUSH_HAL_OK)) m_table.fail(check_id::stop, "get gives units after stop");
   m_table.pass(check_id::stop, "after " + in_ms(stopped.took));
@@ -302,7 +314,7 @@ bool hal_check::live_once() {
     done = call("start", seconds(5), [](checked_channel& shared) { return shared.table.start(shared.handle); });
   }
   if (done.is(CAMPUSH_HAL_OK) && m_is_open) {
-    m_descriptor = -1;
+    ask_for_descriptor();
     if (fetch(first_unit_limit) != nullptr) release();
   }
   if (m_is_open) {

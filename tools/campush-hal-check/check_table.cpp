@@ -24,7 +24,7 @@ constexpr check_facts facts[] = {
      "After start the first unit comes within 4 s and is a keyframe: request one from the encoder in start."},
     {check_id::poll_fd, "poll_fd",
      "The descriptor must be open, readable when get has a unit, and not when it has none; else leave poll_fd null."},
-    {check_id::get_time_out, "get: time-out", "get returns AGAIN when its time-out is over; with 0 it does not wait."},
+    {check_id::get_time_out, "get: time-out", "get returns AGAIN when its time-out is over, not before; with 0 it does not wait."},
     {check_id::units, "units",
      "Fill every field of the unit: codec, parts, part_count; no part null, all together at most 8 MiB."},
     {check_id::start_codes, "Annex B", "Put 00 00 00 01 before every NAL unit, not its length."},

@@ -66,6 +66,7 @@ class hal_check {
   const checked_unit* fetch(duration limit);
   void ask_for_descriptor();
   bool wait_for_data();
+  void judge_wait(uint32_t wait_ms, duration took);
   void release();
   void judge_poll_fd();
   call_result call(const char* name, duration limit, int (*function)(checked_channel&));
@@ -79,7 +80,7 @@ class hal_check {
   hal_opened m_opened;
   unit_checks m_units;
   int m_descriptor = -1;
-  unsigned m_polled = 0, m_polled_in_vain = 0;
+  unsigned m_polled = 0, m_polled_in_vain = 0, m_unwaited = 0;
   bool m_is_open = false;
 };
 

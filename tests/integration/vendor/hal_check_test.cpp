@@ -33,6 +33,13 @@ TEST(hal_check, passes_a_plug_in_that_keeps_to_the_interface) {
   EXPECT_EQ(table.row(check_id::bitrate).state, check_state::passed);
 }
 
+TEST(hal_check, waits_for_the_descriptor_and_never_inside_get) {
+  liar honest;
+  hal_check check(liar_options(R"({"period_ms":5,"fd":1})"));
+  expect_no_failure(check.run());
+  EXPECT_EQ(honest.count("waiting get"), 0u);
+}
+
 TEST(hal_check, passes_sound_of_a_plug_in_that_keeps_to_the_interface) {
   const liar honest;
   hal_check_options options = liar_options();
@@ -130,6 +137,13 @@ INSTANTIATE_TEST_SUITE_P(controls, hal_check_finds,
                                          lie_case{"leaks_descriptor", check_id::leaks, "5 descriptors"},
                                          lie_case{"leaks_thread", check_id::leaks, "5 threads"}),
                          [](const auto& each) { return each.param.lie; });
+
+TEST(hal_check, finds_that_get_does_not_wait) {
+  const liar lying("never_waits");
+  hal_check check(liar_options(R"({"period_ms":200})"));
+  const check_table& table = check.run();
+  EXPECT_THAT(table.row(check_id::get_time_out).detail, HasSubstr("with a time-out of 100 ms")) << table.text();
+}
 
 TEST(hal_check, finds_that_get_stays_longer_than_it_may) {
   const liar lying("overstays");
