@@ -21,7 +21,7 @@
  *   process ends: a new file takes effect when the agent is started again.
  *
  * Forward compatibility: the interface grows only at the end of structures, of the table and of enumerations.
- *   - Every structure begins with `size`. Who makes it writes its own sizeof there and sets everything else to 0.
+ *   - Every structure but campush_hal_part, which stays as it is for all of a major version, begins with `size`. Who makes it writes its own sizeof there and sets everything else to 0.
  *   - Who fills a structure of the other side writes no byte at or beyond the `size` it found there, and leaves `size` as the number of
  *     bytes that it knows: the smaller of the two.
  *   - Who reads a structure of the other side looks at no field at or beyond its `size`: a field that is not there is 0.
@@ -68,8 +68,8 @@ enum campush_hal_codec {
   CAMPUSH_HAL_H264 = 1,  /* Annex B, one whole picture a unit; SPS and PPS in the unit of each IDR picture */
   CAMPUSH_HAL_H265 = 2,  /* Annex B, one whole picture a unit; VPS, SPS and PPS in the unit of each IRAP picture */
   CAMPUSH_HAL_AAC = 4,   /* AAC-LC, one frame of 1024 samples a unit, raw or with ADTS header */
-  CAMPUSH_HAL_G711A = 8, /* A-law, 8000 Hz */
-  CAMPUSH_HAL_G711U = 16 /* mu-law, 8000 Hz */
+  CAMPUSH_HAL_G711A = 8, /* A-law, 8000 Hz; a unit is any whole number of samples up to 100 ms */
+  CAMPUSH_HAL_G711U = 16 /* mu-law, likewise */
 };
 
 enum campush_hal_rate_control { CAMPUSH_HAL_CBR = 1, CAMPUSH_HAL_VBR = 2, CAMPUSH_HAL_AVBR = 3 };

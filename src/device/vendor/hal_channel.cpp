@@ -11,13 +11,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr duration open_limit = seconds(5);
+/// Of those that open a channel: 5 s by the interface, and a little for what surrounds them.
+constexpr duration longest_call = seconds(6);
 constexpr duration close_limit = milliseconds(700);
 constexpr duration shortest_silence = seconds(1);
 constexpr int silent_periods = 5;
 /// Sensors need their time: so much is allowed after every start.
 constexpr duration first_unit_limit = seconds(4);
 constexpr duration check_period = milliseconds(500);
+/// Without a descriptor that tells of units.
+constexpr duration blind_period = milliseconds(10);
 constexpr uint32_t most_units_a_second = 1000;
 
 int64_t in_ms(duration length) {
@@ -59,15 +62,21 @@ result<hal_opened> hal_channel::open() {
 
 result<void> hal_channel::wait_until_open(hal_worker& worker) {
   constexpr int slice_ms = 50;
-  // Of loading, opening and starting each may take its own time.
-  int64_t left_ms = in_ms(open_limit * 2);
+  // Loading, opening and starting may take their own time each, and so may the wait for another channel's call before.
+  const int64_t limit_ms = in_ms(longest_call);
+  int64_t left_ms = limit_ms;
+  auto seen = worker.progress();
   while (worker.phase() == hal_worker::worker_phase::opening) {
     if (m_is_interrupted.load()) return fail(error_code::cancelled, m_request.name() + ": it was stopped");
+    const auto progress = worker.progress();
+    if (progress.count != seen.count || progress.call != seen.call) {
+      seen = progress;
+      left_ms = limit_ms;
+    }
     if (left_ms <= 0) {
       m_is_blocked = true;
-      return fail(error_code::timed_out, m_request.name() + ": " + hal_call_name(worker.progress().call) +
-                                             " has not returned within " + std::to_string(in_ms(open_limit * 2)) +
-                                             " ms");
+      return fail(error_code::timed_out, m_request.name() + ": " + hal_call_name(progress.call) +
+                                             " has not returned within " + std::to_string(limit_ms) + " ms");
     }
     worker.news().wait(slice_ms);
     left_ms -= slice_ms;
@@ -117,7 +126,7 @@ std::shared_ptr<hal_worker> hal_channel::worker() const noexcept {
 }
 
 time_point hal_channel::next_due() const noexcept {
-  return m_last_check + check_period;
+  return m_last_check + (poll_descriptor() >= 0 ? check_period : blind_period);
 }
 
 int hal_channel::poll_descriptor() const noexcept {
@@ -132,7 +141,6 @@ result<const checked_unit*> hal_channel::next(time_point now) {
   if (const checked_unit* unit = m_worker->take()) {
     m_silent_since = m_progress_at = now;
     m_is_first_awaited = m_was_restarted = false;
-    m_corrections.store(m_times.corrections());
     if (auto checked = check_rate(now); !checked) {
       give_back();
       return give_up(std::move(checked.error()));
@@ -165,6 +173,8 @@ result<void> hal_channel::check_progress(time_point now) {
 }
 
 result<void> hal_channel::check_silence(time_point now) {
+  // A start may take longer than silence is allowed to; check_progress() sees to it.
+  if (m_worker->is_restarting()) m_silent_since = now;
   const duration limit =
       m_is_first_awaited || m_was_restarted ? std::max(m_silence_limit, first_unit_limit) : m_silence_limit;
   if (now - m_silent_since < limit) return {};

@@ -9,10 +9,10 @@ namespace campush {
 /// One channel of a plug-in as a source sees it: opening, units, stalls, the end. vendor_source and vendor_audio_source make
 /// frames of its units.
 /// Shape: open(), then next() again and again; a unit that it returns is borrowed until give_back(). Silence of 5 frame periods (at
-///   least 1 s; 4 s for the first unit) is a stall: it is counted, logged, and the channel is stopped and started; when that does not
+///   least 1 s; 4 s for the first unit after open() or after the restart's end) is a stall: it is counted, logged, and the channel is stopped and started; when that does not
 ///   help it is an error, and the caller closes and opens.
 /// Errors: open(): those of describe_plugin(), busy (in use, or a call of an earlier opening has not returned), what the plug-in says,
-///   malformed, timed_out (5 s), cancelled. next(): the plug-in's failure, timed_out (a call blocks; a stall), limit_reached (over 1000
+///   malformed, timed_out (6 s a call), cancelled. next(): the plug-in's failure, timed_out (a call blocks; a stall), limit_reached (over 1000
 ///   units in a second), cancelled. The channel is closed then.
 /// Thread: capture-thread; interrupt(), controls and counts any-thread. close() waits at most 700 ms from interrupt(), or from its own
 ///   call without one, and then leaves the thread inside the plug-in behind.
@@ -68,7 +68,7 @@ class hal_channel {
   uint32_t m_window_units = 0;
 
   // Shared.
-  std::atomic<uint64_t> m_stalls{0}, m_corrections{0};
+  std::atomic<uint64_t> m_stalls{0};
   std::atomic<bool> m_is_interrupted{false};
   std::atomic<int64_t> m_interrupted_at_us{0};
   mutable std::mutex m_mutex;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "util/log.h"
+
 namespace campush {
 
 namespace {
@@ -20,7 +22,7 @@ struct call_facts {
 constexpr call_facts calls[] = {
     {hal_call::none, "none", duration::max()},
     {hal_call::load, "loading", seconds(6)},
-    {hal_call::turn, "another channel's call", seconds(3)},
+    {hal_call::turn, "another channel's call", seconds(6)},
     {hal_call::open, "open", seconds(5)},
     {hal_call::start, "start", seconds(5)},
     {hal_call::poll_fd, "poll_fd", seconds(1)},
@@ -67,6 +69,7 @@ result<void> hal_worker::begin() {
   try {
     m_thread = std::thread([self = shared_from_this()] { self->run(); });
   } catch (const std::system_error& refused) {
+    m_phase.store(worker_phase::ended, std::memory_order_release);
     return tl::unexpected<error>(error_from_errno(refused.code().value(), m_request.name() + ": thread"));
   }
   return {};
@@ -245,25 +248,35 @@ result<void> hal_worker::obey() {
   const campush_hal_table& table = m_library->table();
   if (m_wants_restart.exchange(false)) {
     if (auto restarted = restart_channel(); !restarted) return restarted;
+    m_is_restarting.store(false);
+    // Whoever counts its silence begins now.
+    m_news.raise();
   }
   if (m_wants_keyframe.exchange(false) && m_can_keyframe.load()) {
-    note_control(m_can_keyframe, call(hal_call::keyframe, table.request_keyframe, m_channel));
+    note_control(hal_call::keyframe, m_can_keyframe, call(hal_call::keyframe, table.request_keyframe, m_channel));
   }
   if (const uint32_t kbps = m_wanted_kbps.exchange(0); kbps != 0 && m_can_bitrate.load()) {
-    note_control(m_can_bitrate, call(hal_call::bitrate, table.set_bitrate, m_channel, kbps));
+    note_control(hal_call::bitrate, m_can_bitrate, call(hal_call::bitrate, table.set_bitrate, m_channel, kbps));
   }
   if (const uint32_t codec = m_wanted_codec.exchange(0); codec != 0 && m_can_codec.load()) {
-    note_control(m_can_codec, call(hal_call::codec, table.set_codec, m_channel, codec));
+    note_control(hal_call::codec, m_can_codec, call(hal_call::codec, table.set_codec, m_channel, codec));
     // Behind the same channel there may be another encoder now.
     ask_for_descriptor();
   }
   return {};
 }
 
-void hal_worker::note_control(std::atomic<bool>& is_offered, int code) noexcept {
-  if (code == CAMPUSH_HAL_OK) return;
+void hal_worker::note_control(hal_call which, std::atomic<bool>& is_offered, int code) {
   if (code == CAMPUSH_HAL_UNSUPPORTED) is_offered.store(false);
-  m_counters->failed_calls.fetch_add(1, std::memory_order_relaxed);
+  note_failure(which, code);
+}
+
+/// Once for each kind of call while the channel is open: requests come as often as the network changes.
+void hal_worker::note_failure(hal_call which, int code) {
+  const uint32_t bit = 1u << static_cast<unsigned>(which);
+  if (code == CAMPUSH_HAL_OK || (m_told_calls & bit) != 0) return;
+  m_told_calls |= bit;
+  log_warn(log_module::device, "{}", failed(which, code).error().message);
 }
 
 int hal_worker::time_out_ms() const noexcept {
@@ -293,6 +306,7 @@ result<hal_worker::fetch_outcome> hal_worker::fetch() {
   const int code =
       call(hal_call::get, m_library->table().get, m_channel, static_cast<uint32_t>(limit_ms), &m_unit.value);
   if (code == CAMPUSH_HAL_AGAIN) {
+    m_failures_in_a_row = 0;
     const bool is_polled = m_poll_descriptor < 0 && limit_ms == 0;
     m_wake.wait(is_polled ? m_pace_ms : idle_pause_ms);
     return fetch_outcome::nothing;
@@ -346,7 +360,7 @@ void hal_worker::release_unit() {
   m_is_leased = false;
   const int code = call(hal_call::release, m_library->table().release, m_channel,
                         static_cast<const campush_hal_unit*>(&m_unit.value));
-  if (code != CAMPUSH_HAL_OK) m_counters->failed_calls.fetch_add(1, std::memory_order_relaxed);
+  note_failure(hal_call::release, code);
 }
 
 void hal_worker::close_channel() noexcept {
@@ -354,12 +368,12 @@ void hal_worker::close_channel() noexcept {
     if (m_is_leased) release_unit();
     if (m_is_started) call(hal_call::stop, m_library->table().stop, m_channel);
   } catch (...) {
-    m_counters->failed_calls.fetch_add(1, std::memory_order_relaxed);
+    log_warn(log_module::device, "{}: it threw an exception in {}", m_request.name(), hal_call_name(m_call.load()));
   }
   try {
-    if (m_channel != nullptr) call(hal_call::close, m_library->table().close, m_channel);
+    if (m_channel != nullptr) note_failure(hal_call::close, call(hal_call::close, m_library->table().close, m_channel));
   } catch (...) {
-    m_counters->failed_calls.fetch_add(1, std::memory_order_relaxed);
+    log_warn(log_module::device, "{}: it threw an exception in close", m_request.name());
   }
   if (m_is_claimed) m_library->give_back(m_request.kind, m_request.channel);
 }

@@ -23,9 +23,8 @@ struct hal_channel_request {
 
 /// What the worker counts, over all its lives. Thread: written by the worker, read by any.
 struct hal_counters {
-  std::atomic<uint64_t> lost_units{0};    ///< gaps in the plug-in's own count
-  std::atomic<uint64_t> bad_units{0};     ///< refused by check_unit()
-  std::atomic<uint64_t> failed_calls{0};  ///< of controls and release
+  std::atomic<uint64_t> lost_units{0};  ///< gaps in the plug-in's own count
+  std::atomic<uint64_t> bad_units{0};   ///< refused by check_unit()
 };
 
 /// Every call into the plug-in, and what it may take before the channel is given up.
@@ -74,7 +73,12 @@ class hal_worker : public std::enable_shared_from_this<hal_worker> {
   void give_back() noexcept;
 
   /// Stops and starts the channel. A call under way is not interrupted.
-  void ask_restart() noexcept { ask(m_wants_restart); }
+  void ask_restart() noexcept {
+    m_is_restarting.store(true);
+    ask(m_wants_restart);
+  }
+  /// From ask_restart() until the channel runs again.
+  bool is_restarting() const noexcept { return m_is_restarting.load(); }
   void ask_keyframe() noexcept { ask(m_wants_keyframe); }
   void ask_bitrate(uint32_t kbps) noexcept { ask(m_wanted_kbps, kbps); }
   void ask_codec(uint32_t codec) noexcept { ask(m_wanted_codec, codec); }
@@ -119,7 +123,8 @@ class hal_worker : public std::enable_shared_from_this<hal_worker> {
   result<void> restart_channel();
   result<void> deliver_units();
   result<void> obey();
-  void note_control(std::atomic<bool>& is_offered, int code) noexcept;
+  void note_control(hal_call which, std::atomic<bool>& is_offered, int code);
+  void note_failure(hal_call which, int code);
   result<fetch_outcome> fetch();
   result<fetch_outcome> take_in(int code);
   bool wait_for_data();
@@ -140,6 +145,7 @@ class hal_worker : public std::enable_shared_from_this<hal_worker> {
   bool m_is_claimed = false, m_is_started = false, m_is_leased = false;
   int m_poll_descriptor = -1, m_pace_ms = 10;
   uint32_t m_failures_in_a_row = 0, m_last_sequence = 0;
+  uint32_t m_told_calls = 0;  // one bit each
   guarded<campush_hal_unit> m_unit;
   std::vector<uint8_t> m_joined;
   std::string m_last_words;
@@ -159,7 +165,7 @@ class hal_worker : public std::enable_shared_from_this<hal_worker> {
   std::atomic<hal_call> m_call{hal_call::none};
   std::atomic<uint32_t> m_call_count{0};
   std::atomic<const char*> m_last_fault{nullptr};
-  std::atomic<bool> m_is_stopping{false}, m_wants_restart{false}, m_wants_keyframe{false};
+  std::atomic<bool> m_is_stopping{false}, m_wants_restart{false}, m_is_restarting{false}, m_wants_keyframe{false};
   std::atomic<uint32_t> m_wanted_kbps{0}, m_wanted_codec{0}, m_offered_codecs{0};
   std::atomic<bool> m_can_keyframe{false}, m_can_bitrate{false}, m_can_codec{false};
 };

@@ -142,6 +142,27 @@ TEST_F(vendor_lies, silence_is_ended_by_a_stop_and_a_start) {
   EXPECT_EQ(plugin.count("stop"), 1u);
 }
 
+TEST_F(vendor_lies, silence_counts_from_the_end_of_a_slow_start) {
+  const auto source = make("slow_restart");
+  ASSERT_TRUE(source->open());
+  stepper steps(*source);
+  steps.skip(milliseconds(4100));
+  ASSERT_TRUE(steps.step());
+  ASSERT_TRUE(plugin.wait_until_blocked());
+  ASSERT_TRUE(steps.step());
+  steps.skip(milliseconds(4500));
+  ASSERT_TRUE(steps.step()) << "a start has 5 s: " << steps.failure.message;
+  plugin.unblock();
+  EXPECT_TRUE(steps.run_frames(3)) << steps.failure.message;
+}
+
+TEST_F(vendor_lies, failures_between_times_of_nothing_are_put_up_with) {
+  const auto source = make("fails_now_and_then");
+  ASSERT_TRUE(source->open());
+  stepper steps(*source);
+  EXPECT_TRUE(steps.run_frames(3)) << steps.failure.message;
+}
+
 TEST_F(vendor_lies, silence_in_mid_stream_is_a_stall_after_a_second) {
   const auto source = make("falls_silent");
   ASSERT_TRUE(source->open());
@@ -160,6 +181,7 @@ TEST_F(vendor_lies, silence_that_goes_on_is_ended_by_closing_and_opening) {
   stepper steps(*source);
   steps.skip(seconds(5));
   ASSERT_TRUE(steps.step());
+  ASSERT_TRUE(steps.run([&] { return plugin.count("start") == 2; }));
   steps.skip(seconds(5));
   ASSERT_TRUE(steps.run_into_failure());
   EXPECT_THAT(steps.failure.message, HasSubstr("nor after a stop and start"));

@@ -1,6 +1,7 @@
 #include "device/vendor/vendor_source.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include "vendor_rig.h"
 
@@ -193,6 +194,24 @@ TEST_F(vendor_source_test, is_interrupted_while_it_runs_and_opens_again) {
   source->close();
   EXPECT_TRUE(source->open());
   EXPECT_EQ(plugin.count("close"), 1u);
+}
+
+TEST_F(vendor_source_test, is_looked_at_often_where_there_are_no_descriptors) {
+  ASSERT_TRUE(plugins->load(CAMPUSH_LYING_HAL));
+  const auto source = make(R"({"period_ms":5})");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next_free = ::dup(0);
+  ASSERT_GE(next_free, 0);
+  ::close(next_free);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(next_free);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const bool is_open = source->open().has_value();
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_TRUE(is_open);
+  ASSERT_EQ(source->poll_descriptor(), -1);
+  EXPECT_LE(source->next_due(), time.now() + milliseconds(20));
 }
 
 TEST_F(vendor_source_test, leaves_nothing_behind_after_many_starts) {
