@@ -111,6 +111,14 @@ result<source_config> read_source(const load_context& context, camera_draft& cam
   return source;
 }
 
+/// A key that is obeyed nowhere is told of, or its writer looks for the sound elsewhere.
+void judge_audio(const load_context& context, const located& audio, const stream_config& stream) {
+  const bool has_sound_file = stream.source.type == source_type::file && !stream.source.audio_path.empty();
+  if (!audio || !has_sound_file || stream.audio.type.empty() || !stream.audio.enabled || stream.audio.is_muted) return;
+  context.warn(audio.pointer, fmt::format("type {} has no effect: the key \"audio\" of the source names the sound",
+                                          stream.audio.type));
+}
+
 result<void> add_stream(const load_context& context, camera_draft& camera, const located& node, stream_config stream,
                         const located& rtmp) {
   auto source = read_source(context, camera, node.child("source"));
@@ -121,6 +129,9 @@ result<void> add_stream(const load_context& context, camera_draft& camera, const
   const located audio = node.child("audio");
   if (camera.audio) apply_section(stream.audio, *camera.audio.value);
   if (audio) apply_section(stream.audio, *audio.value);
+  // A microphone of the camera is meant for its other streams where this one has a source of its own.
+  const bool has_own_source = static_cast<bool>(node.child("source"));
+  judge_audio(context, audio || has_own_source ? audio : camera.audio, stream);
   if (const located encoder = node.child("encoder")) {
     apply_section(stream.encoder, *encoder.value);
     if (auto checked = check_pattern(context, encoder, stream); !checked) return checked;

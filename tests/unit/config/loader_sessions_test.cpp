@@ -1,4 +1,6 @@
+#include <algorithm>
 #include "config/addresses.h"
+
 #include "config_text.h"
 
 namespace campush {
@@ -175,6 +177,36 @@ TEST(anchor_secret_files, touches_relative_files_only) {
       {"", ""},
   };
   for (const auto& c : cases) EXPECT_EQ(anchor_secret_files(c.text, "/etc"), c.expected);
+}
+
+TEST(loader, does_not_warn_of_a_microphone_meant_for_other_streams) {
+  const system_config config = loaded(R"({"cameras": [{"source": {"type": "v4l2", "device": "/dev/video0"},
+      "audio": {"type": "alsa"}, "streams": [{"source": {"type": "file", "video": "a.h264", "audio": "a.aac"},
+      "rtmp": {"urls": ["rtmp://a/live/k"]}}]}]})");
+  EXPECT_TRUE(config.warnings.empty()) << config.warnings[0];
+}
+
+TEST(loader, warns_of_a_microphone_beside_a_file_with_sound) {
+  const struct {
+    const char* name;
+    const char* source;
+    const char* audio;
+    bool warns;
+  } cases[] = {
+      {"both", R"("video": "a.h264", "audio": "a.aac")", R"("type": "alsa")", true},
+      {"silence instead", R"("video": "a.h264", "audio": "a.aac")", R"("type": "alsa", "muted": true)", false},
+      {"no sound at all", R"("video": "a.h264", "audio": "a.aac")", R"("type": "alsa", "enabled": false)", false},
+      {"the file alone", R"("video": "a.h264", "audio": "a.aac")", R"("codec": "aac")", false},
+      {"the microphone alone", R"("video": "a.h264")", R"("type": "alsa")", false},
+  };
+  for (const auto& c : cases) {
+    const system_config config = loaded(std::string(R"({"cameras": [{"source": {"type": "file", )") + c.source +
+                                        "}, \"audio\": {" + c.audio + R"(}, "rtmp": {"urls": ["rtmp://a/live/k"]}}]})");
+    const auto tells = [](const std::string& line) {
+      return line.find("/cameras/0/audio: type alsa") != std::string::npos;
+    };
+    EXPECT_EQ(std::any_of(config.warnings.begin(), config.warnings.end(), tells), c.warns) << c.name;
+  }
 }
 
 }  // namespace campush
