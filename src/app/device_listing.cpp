@@ -32,6 +32,11 @@ std::string kind_of(const camera_report& camera) {
 }
 
 void add_camera(std::string& out, const camera_report& camera) {
+  if (camera.driver.empty() && !camera.error.empty()) {
+    // Its name and kind are known to those alone who may open it; the error names the device.
+    out += fmt::format("  {}\n", camera.error);
+    return;
+  }
   out += fmt::format("  {}  {} ({}{}{}), {}\n", camera.device, camera.name, camera.driver,
                      camera.bus.empty() ? "" : ", ", camera.bus, kind_of(camera));
   if (!camera.error.empty()) out += fmt::format("      not listed further: {}\n", camera.error);
