@@ -9,8 +9,8 @@ namespace campush {
 namespace {
 
 constexpr duration load_window = std::chrono::seconds(2);
-/// Less no encoder takes.
-constexpr double slowest_rate = 0.1;
+/// Beyond these no encoder takes a rate; drivers that measure none say what they like.
+constexpr double slowest_rate = 0.1, fastest_rate = 240;
 
 /// A name is of one codec: with the other one software stays software.
 std::string name_for(const encoder_config& config, codec_id codec) {
@@ -76,7 +76,7 @@ video_encoder_options encoder_stage::options_for(codec_id codec) const {
     options.width = m_shape.width;
     options.height = m_shape.height;
   }
-  options.frame_rate = m_frame_rate > 0 ? std::max(m_frame_rate / m_divisor, slowest_rate) : 0;
+  options.frame_rate = m_frame_rate > 0 ? std::clamp(m_frame_rate / m_divisor, slowest_rate, fastest_rate) : 0;
   options.gop = m_config.gop;
   options.name = name_for(m_config, codec);
   options.avoided = m_avoided;

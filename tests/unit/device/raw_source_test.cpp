@@ -109,6 +109,13 @@ TEST_F(raw_sources, asks_the_encoder_for_what_is_configured) {
   EXPECT_EQ(source->health().lost_pictures, 0u);
 }
 
+TEST_F(raw_sources, opens_for_a_camera_that_declares_an_impossible_rate) {
+  camera.frame_rate = 1000;
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(run(1));
+  EXPECT_EQ(library.video_options.at(0).frame_rate, 240);
+}
+
 TEST_F(raw_sources, does_what_a_destination_asks_for) {
   config.encoder.bitrate_kbps = 4000;
   ASSERT_TRUE(open());
