@@ -12,12 +12,6 @@ namespace campush {
 
 namespace {
 
-bool has_any(const std::vector<offered_format>& offered, const std::vector<uint32_t>& fourccs) {
-  return std::any_of(offered.begin(), offered.end(), [&fourccs](const offered_format& format) {
-    return std::find(fourccs.begin(), fourccs.end(), format.fourcc) != fourccs.end();
-  });
-}
-
 bool is_shared(const camera_config& camera, const std::string& device) {
   const std::string node = canonical_node(device);
   return std::count_if(camera.streams.begin(), camera.streams.end(), [&node](const stream_config& stream) {
@@ -176,8 +170,8 @@ result<v4l2_delivery> choose_delivery(const camera_config& camera, const stream_
   if (!named.empty()) return v4l2_delivery::raw_pictures;
   std::vector<offered_format> offered = enumerate_formats(node);
   if (offered.empty()) offered = current_format(node);
-  const bool has_raw = has_any(offered, raw_fourccs());
-  const bool has_codec = has_any(offered, fourccs_of_codec(stream.encoder.codec));
+  const bool has_raw = offers_any(offered, raw_fourccs());
+  const bool has_codec = offers_any(offered, fourccs_of_codec(stream.encoder.codec));
   const bool must_share = is_shared(camera, source.device) && has_raw && has_codec_library();
   if (has_codec && !must_share) return v4l2_delivery::coded_by_device;
   if (has_raw) return v4l2_delivery::raw_pictures;

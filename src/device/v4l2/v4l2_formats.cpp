@@ -195,6 +195,12 @@ picture_size nearest_size(const std::vector<offered_size>& sizes, picture_size w
   return best;
 }
 
+bool offers_any(const std::vector<offered_format>& offered, const std::vector<uint32_t>& fourccs) noexcept {
+  return std::any_of(offered.begin(), offered.end(), [&fourccs](const offered_format& format) {
+    return std::find(fourccs.begin(), fourccs.end(), format.fourcc) != fourccs.end();
+  });
+}
+
 std::string list_fourccs(const std::vector<offered_format>& formats) {
   std::string out;
   for (const offered_format& format : formats) {

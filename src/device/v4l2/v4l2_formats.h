@@ -65,6 +65,7 @@ struct picture_size {
 };
 /// The offered size that is closest to the wanted one, the larger of two that are equally far. No sizes: the wanted one.
 picture_size nearest_size(const std::vector<offered_size>& sizes, picture_size wanted) noexcept;
+bool offers_any(const std::vector<offered_format>& offered, const std::vector<uint32_t>& fourccs) noexcept;
 /// "H264, YUYV": for errors.
 std::string list_fourccs(const std::vector<offered_format>& formats);
 

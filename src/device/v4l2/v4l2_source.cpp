@@ -27,14 +27,6 @@ codec_id codec_of(const stream_config& config) {
   return format != nullptr && format->codec != codec_id::none ? format->codec : config.encoder.codec;
 }
 
-bool offers_codec(const v4l2_node& node, codec_id codec) {
-  const auto fourccs = fourccs_of_codec(codec);
-  const auto offered = enumerate_formats(node);
-  return std::any_of(offered.begin(), offered.end(), [&fourccs](const offered_format& format) {
-    return std::find(fourccs.begin(), fourccs.end(), format.fourcc) != fourccs.end();
-  });
-}
-
 /// The driver has no such control; a fault of the bus is another matter.
 bool is_lacking(int errno_value) noexcept {
   return errno_value == EINVAL || errno_value == ENOTTY;
@@ -154,7 +146,7 @@ result<stream_description> v4l2_source::start(time_point now) {
   if (!agreed) return tl::unexpected<error>(agreed.error());
   const codec_id other = m_codec == codec_id::h264 ? codec_id::h265 : codec_id::h264;
   const bool is_free = fourccs_of_name(m_config.source.pixel_format).empty();
-  m_control.has_both_codecs.store(is_free && offers_codec(m_device.node(), other));
+  m_control.has_both_codecs.store(is_free && offers_any(enumerate_formats(m_device.node()), fourccs_of_codec(other)));
   encoder_config asked = wanted;
   asked.codec = m_codec;
   m_controls.apply(asked);
