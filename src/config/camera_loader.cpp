@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "config/key_bindings.h"
 #include "config/load_context.h"
@@ -72,6 +73,9 @@ result<void> check_source(const load_context& context, const located& given, con
   }
   if (source.type == source_type::v4l2 && source.device.empty()) {
     return context.refuse(given.pointer, "a v4l2 source needs the key \"device\" (`campush devices` lists them)");
+  }
+  if (source.type == source_type::v4l2 && (source.width == 0) != (source.height == 0)) {
+    return context.refuse(given.pointer, "a v4l2 source needs both width and height, or neither");
   }
   return {};
 }
@@ -204,12 +208,16 @@ result<void> load_camera(const load_context& context, const located& node, uint3
 }
 
 result<void> check_count(const load_context& context, const located& cameras) {
-  size_t enabled = 0;
-  for (const camera_config& camera : context.config.cameras) enabled += camera.enabled ? 1 : 0;
+  std::vector<size_t> enabled;
+  for (size_t i = 0; i < context.config.cameras.size(); ++i) {
+    if (context.config.cameras[i].enabled) enabled.push_back(i);
+  }
   const uint32_t allowed = context.config.system.max_cameras;
-  if (enabled <= allowed) return {};
-  return context.refuse(cameras.pointer,
-                        fmt::format("found {} enabled cameras, allowed: {} (system.max_cameras)", enabled, allowed));
+  if (enabled.size() <= allowed) return {};
+  const size_t extra = enabled[allowed];
+  return context.refuse(cameras.child(extra).pointer,
+                        fmt::format("camera {} is too many: found {} enabled cameras, allowed: {} (system.max_cameras)",
+                                    context.config.cameras[extra].camera_id, enabled.size(), allowed));
 }
 
 }  // namespace
