@@ -88,12 +88,39 @@ result<void> check_channels(const load_context& context) {
   });
 }
 
+bool has_sound_of_plugin(const stream_config& stream) {
+  const bool is_brought = stream.audio.type.empty() && stream.source.type == source_type::vendor;
+  return stream.audio.enabled && !stream.source.library.empty() && (is_brought || stream.audio.type == "vendor");
+}
+
+/// A microphone of a plug-in is shared, and so it is opened one way.
+result<void> check_microphones(const load_context& context) {
+  std::map<std::pair<std::string, uint32_t>, std::pair<contender, audio_config>> owners;
+  return for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
+    const audio_config& audio = stream.audio;
+    if (!has_sound_of_plugin(stream) || audio.is_muted) return {};
+    const contender mine = contender_of(context, camera, stream);
+    const auto [owner, is_new] =
+        owners.emplace(std::make_pair(file_of(stream.source.library), audio.channel), std::make_pair(mine, audio));
+    audio_config first = owner->second.second;
+    first.type = audio.type;
+    first.fills_with_silence = audio.fills_with_silence;
+    if (is_new || first == audio) return {};
+    return context.refuse(
+        place_of(context, camera.camera_id, stream.stream_id),
+        fmt::format("{} and {} ask audio channel {} of {} for different sound; allowed: the same audio "
+                    "section, or another channel in it",
+                    mine.name, owner->second.first.name, audio.channel, stream.source.library));
+  });
+}
+
 /// What the enabled streams ask of one plug-in, in the order of the file.
 struct plugin_demand {
   struct user {
     contender who;
     std::string pointer;
     uint32_t channel = 0;
+    uint32_t audio_channel = 0;  ///< 0 without sound, too: a plug-in need not have any
   };
   std::vector<user> users;
 };
@@ -112,6 +139,13 @@ result<void> check_plugin(const load_context& context, const std::string& path, 
     return context.refuse(user.pointer,
                           fmt::format("{} takes channel {} of {}; {}", user.who.name, user.channel, path, has));
   }
+  for (const plugin_demand::user& user : demand.users) {
+    if (user.audio_channel == 0 || user.audio_channel < plugin->audio.size()) continue;
+    const std::string has =
+        plugin->audio.empty() ? "it has no sound" : fmt::format("allowed: 0 to {}", plugin->audio.size() - 1);
+    return context.refuse(
+        user.pointer, fmt::format("{} takes audio channel {} of {}; {}", user.who.name, user.audio_channel, path, has));
+  }
   if (demand.users.size() <= plugin->max_encoders) return {};
   const plugin_demand::user& extra = demand.users[plugin->max_encoders];
   return context.refuse(
@@ -125,9 +159,9 @@ result<void> check_plugins(const load_context& context) {
   static_cast<void>(
       for_each_stream(context, [&](const camera_config& camera, const stream_config& stream) -> result<void> {
         if (stream.source.type != source_type::vendor || stream.source.library.empty()) return {};
-        demands[file_of(stream.source.library)].users.push_back({contender_of(context, camera, stream),
-                                                                 place_of(context, camera.camera_id, stream.stream_id),
-                                                                 stream.source.channel.value_or(stream.stream_id)});
+        demands[file_of(stream.source.library)].users.push_back(
+            {contender_of(context, camera, stream), place_of(context, camera.camera_id, stream.stream_id),
+             stream.source.channel.value_or(stream.stream_id), has_sound_of_plugin(stream) ? stream.audio.channel : 0});
         return {};
       }));
   for (const auto& [path, demand] : demands) {
@@ -184,7 +218,7 @@ result<void> check_uplink(const load_context& context) {
 }  // namespace
 
 result<void> check_resource_limits(const load_context& context) {
-  for (const auto check : {check_devices, check_channels, check_plugins, check_uplink}) {
+  for (const auto check : {check_devices, check_channels, check_microphones, check_plugins, check_uplink}) {
     if (auto checked = check(context); !checked) return checked;
   }
   return {};

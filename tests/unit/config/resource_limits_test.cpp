@@ -146,6 +146,27 @@ TEST(resource_limits, a_plug_in_with_sound_alone_has_no_channel_for_pictures) {
   EXPECT_NE(problem.find("; it has none for pictures"), std::string::npos) << problem;
 }
 
+TEST(resource_limits, streams_that_share_a_microphone_of_a_plug_in_ask_it_for_the_same) {
+  const auto two = [](const std::string& audio, const std::string& other) {
+    return R"({"rtmp": {"url_template": "rtmp://a/live/cam{camera_id}_{stream_name}"}, "cameras": [
+      {"source": )" +
+           plug_in(0, CAMPUSH_LYING_HAL) + R"(, "streams": [{"stream_id": 0, "audio": )" + audio +
+           R"(}]}, {"source": )" + plug_in(1, CAMPUSH_LYING_HAL) + R"(, "streams": [{"stream_id": 0, "audio": )" +
+           other + "}]}]}";
+  };
+  loaded(two(R"({"bitrate": 64})", R"({"bitrate": 64, "type": "vendor"})"));
+  loaded(two(R"({"bitrate": 64})", R"({"bitrate": 32, "channel": 1})"));
+  loaded(two(R"({"bitrate": 64})", R"({"bitrate": 32, "enabled": false})"));
+  const std::string problem = problem_of(two(R"({"bitrate": 64})", R"({"bitrate": 32})"));
+  EXPECT_NE(problem.find("camera 1, stream main (/cameras/1/source) and camera 0, stream main (/cameras/0/source) ask "
+                         "audio channel 0 of "),
+            std::string::npos)
+      << problem;
+  const std::string beyond = problem_of(two("{}", R"({"channel": 9})"));
+  EXPECT_NE(beyond.find("takes audio channel 9 of "), std::string::npos) << beyond;
+  EXPECT_NE(beyond.find("allowed: 0 to 3"), std::string::npos) << beyond;
+}
+
 TEST(resource_limits, a_plug_in_runs_as_many_encoders_as_it_says) {
   const auto plugin = describe_plugin(CAMPUSH_FILE_HAL);
   ASSERT_TRUE(plugin) << plugin.error().message;
