@@ -196,6 +196,23 @@ TEST_F(vendor_source_test, is_interrupted_while_it_runs_and_opens_again) {
   EXPECT_EQ(plugin.count("close"), 1u);
 }
 
+TEST_F(vendor_source_test, says_once_what_went_wrong_with_a_request) {
+  const auto source = make(R"({"period_ms":5,"lie":"bitrate_fails"})");
+  ASSERT_TRUE(source->open());
+  stepper steps(*source);
+  ASSERT_TRUE(steps.run_frames(1));
+  testing::internal::CaptureStderr();
+  for (const uint32_t kbps : {700u, 500u}) {
+    EXPECT_EQ(source->control().set_bitrate(kbps), control_outcome::accepted);
+    EXPECT_TRUE(steps.run([&] { return plugin.count("bitrate") == kbps; }));
+  }
+  source->close();
+  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string text = "video 0: set_bitrate returned -6 (failed): as?[31m told";
+  ASSERT_NE(said.find(text), std::string::npos) << said;
+  EXPECT_EQ(said.find(text, said.find(text) + 1), std::string::npos) << said;
+}
+
 TEST_F(vendor_source_test, is_looked_at_often_where_there_are_no_descriptors) {
   ASSERT_TRUE(plugins->load(CAMPUSH_LYING_HAL));
   const auto source = make(R"({"period_ms":5})");
