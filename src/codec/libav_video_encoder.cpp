@@ -1,5 +1,7 @@
 #include "codec/libav_video_encoder.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <mutex>
 
@@ -14,7 +16,8 @@ namespace {
 constexpr double urgent_share = 0.8;
 constexpr size_t longest_headers = 64 << 10;
 
-/// One encoder opens at a time, so that the threads it starts are told from those of others.
+/// One encoder opens at a time, so that the threads it starts are told from those of others. What else starts meanwhile has another name
+/// than this thread.
 std::mutex& opening() {
   static std::mutex& one = *new std::mutex;
   return one;
@@ -25,6 +28,9 @@ std::vector<int> new_threads(std::vector<int> before, std::vector<int> after) {
   std::sort(after.begin(), after.end());
   std::vector<int> started;
   std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(started));
+  const std::string own = name_of_thread(::gettid());
+  const auto is_foreign = [&own](int thread) { return name_of_thread(thread) != own; };
+  started.erase(std::remove_if(started.begin(), started.end(), is_foreign), started.end());
   return started;
 }
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 
 namespace campush {
@@ -41,6 +42,13 @@ std::vector<int> threads_of_process() {
     if (const int id = std::atoi(entry->d_name); id > 0) ids.push_back(id);
   }
   return ids;
+}
+
+std::string name_of_thread(int thread_id) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread_id) + "/comm");
+  std::string name;
+  std::getline(file, name);
+  return name;
 }
 
 }  // namespace campush

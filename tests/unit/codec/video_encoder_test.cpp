@@ -3,9 +3,12 @@
 #include <dirent.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include <atomic>
 #include <cmath>
 #include <fstream>
+#include <thread>
 
 #include "codec/codec_library.h"
 #include "device/test/test_pattern.h"
@@ -412,6 +415,51 @@ TEST(video_encoder, tells_the_cpu_time_that_it_takes) {
   EXPECT_GT(run.encoder->cpu_time(), milliseconds(5));
   // Threads of the encoder count beside this one, which also drew.
   EXPECT_GT(run.encoder->cpu_time(), own / 4);
+}
+
+/// Threads under another name that begin at any time and keep the processor busy.
+class foreign_threads {
+ public:
+  foreign_threads() : m_parent([this] { work(); }) {}
+  ~foreign_threads() {
+    m_is_done = true;
+    m_parent.join();
+  }
+  void stop_beginning() { m_is_full = true; }
+  duration used() const { return duration(m_used_us.load()); }
+
+ private:
+  void work() {
+    pthread_setname_np(pthread_self(), "foreign");
+    std::vector<std::thread> threads;
+    while (!m_is_done) {
+      if (!m_is_full && threads.size() < 100) threads.emplace_back([this] { burn(); });
+      std::this_thread::yield();
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  void burn() {
+    duration seen{};
+    while (!m_is_done) {
+      const duration now = own_cpu_time();
+      m_used_us += (now - seen).count();
+      seen = now;
+    }
+  }
+  std::atomic<bool> m_is_full{false}, m_is_done{false};
+  std::atomic<int64_t> m_used_us{0};
+  std::thread m_parent;
+};
+
+TEST(video_encoder, counts_no_cpu_time_of_threads_that_others_begin) {
+  foreign_threads others;
+  pattern_run run(options_of(codec_id::h264, 64, 64, 64));
+  others.stop_beginning();
+  ASSERT_EQ(run.failure, "");
+  const duration before = others.used();
+  while (others.used() - before < seconds(1)) std::this_thread::yield();
+  ASSERT_TRUE(run.feed(1)) << run.failure;
+  EXPECT_LT(run.encoder->cpu_time(), milliseconds(200));
 }
 
 TEST(video_encoder, leaves_no_thread_descriptor_or_memory_behind) {
