@@ -131,10 +131,6 @@ result<media_source*> v4l2_camera_source::source_for(v4l2_delivery delivery) {
     return m_coded.get();
   }
   if (m_encoding) return m_encoding.get();
-  if (!m_encode) {
-    return fail(error_code::unsupported,
-                m_stream.source.device + " delivers raw pictures, and this build encodes none");
-  }
   m_raw_camera = m_cameras->camera(raw_settings(m_camera, m_stream.source.device), m_time);
   m_raw_counters.store(&m_raw_camera->counters());
   m_encoding = m_encode(m_raw_camera->feed(), m_stream, m_time);

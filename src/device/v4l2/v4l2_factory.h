@@ -25,7 +25,7 @@ using encoding_source_maker = std::function<std::unique_ptr<media_source>(std::u
 
 /// The pictures of one stream of a V4L2 device, whichever way they come. The way is chosen at each open(), because the device may be missing
 /// before, or come back as another one. While it is closed return_descriptor() tells that the node may be there again.
-/// Shape: `encode` makes the source for raw pictures of their feed; an empty one is a build without encoders.
+/// Shape: `encode` makes the source for raw pictures of their feed; it is never empty.
 /// Thread: as media_source.
 std::unique_ptr<media_source> make_v4l2_source(const camera_config& camera, const stream_config& stream,
                                                const clock& time, std::shared_ptr<raw_camera_hub> cameras,

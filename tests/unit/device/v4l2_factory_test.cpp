@@ -9,8 +9,6 @@
 namespace campush {
 namespace {
 
-using ::testing::HasSubstr;
-
 /// What stands in for an encoder: tells what it was made of, and follows its feed.
 class encoding_stand_in final : public media_source {
  public:
@@ -46,14 +44,11 @@ class v4l2_factory : public v4l2_source_steps {
     }
     node.sizes[0] = 640 * 360 * 2;
   }
-  std::unique_ptr<media_source> make(bool has_encoder = true) {
-    encoding_source_maker encode;
-    if (has_encoder) {
-      encode = [this](std::unique_ptr<picture_feed> feed, const stream_config&, const clock&) {
-        ++encoders;
-        return std::make_unique<encoding_stand_in>(std::move(feed));
-      };
-    }
+  std::unique_ptr<media_source> make() {
+    const auto encode = [this](std::unique_ptr<picture_feed> feed, const stream_config&, const clock&) {
+      ++encoders;
+      return std::make_unique<encoding_stand_in>(std::move(feed));
+    };
     return make_v4l2_source(camera, camera.streams.front(), time, std::make_shared<raw_camera_hub>(driver), encode);
   }
   camera_config camera;
@@ -172,15 +167,6 @@ TEST_F(v4l2_factory, decides_anew_at_each_open) {
   EXPECT_EQ(encoders, 1) << "the one of before";
   made->close();
   expect_nothing_left();
-}
-
-TEST_F(v4l2_factory, says_that_a_build_cannot_encode) {
-  offer({V4L2_PIX_FMT_YUYV});
-  const auto made = make(false);
-  const auto opened = made->open();
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, error_code::unsupported);
-  EXPECT_THAT(opened.error().message, HasSubstr("/dev/video0 delivers raw pictures"));
 }
 
 }  // namespace
