@@ -452,6 +452,7 @@ class foreign_threads {
 };
 
 TEST(video_encoder, counts_no_cpu_time_of_threads_that_others_begin) {
+  ASSERT_TRUE(default_codec_library().has_encoder(codec_id::h264)) << "loaded before the others begin";
   foreign_threads others;
   pattern_run run(options_of(codec_id::h264, 64, 64, 64));
   others.stop_beginning();
