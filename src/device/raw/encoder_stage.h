@@ -11,7 +11,8 @@ namespace campush {
 
 /// The encoder of a stream whose source has raw pictures, with what a destination may ask of it and what status says of it.
 /// Shape: open(), then for each picture prepare() and encode(), then close(). What was asked for (bitrate, codec) outlives close(): the next
-///   open() goes on with it. An encoder that opened and failed before its first frame is not chosen again where there is another.
+///   open() goes on with it, or with the configured codec where that one does not open. An encoder that opened and failed before its first
+///   frame is not chosen again where there is another.
 /// Errors: those of the codec library; the stage is closed then and may be opened again.
 /// Thread: capture-thread; control() and health() any-thread.
 class encoder_stage {
