@@ -45,7 +45,7 @@ bytes control_interface() {
   const bytes header = descriptor(builder{}
                                       .u8({class_interface, 1})
                                       .u16(0x0110)
-                                      .u16(header_size + camera.size() + output.size())
+                                      .u16(static_cast<uint32_t>(header_size + camera.size() + output.size()))
                                       .u32(clock_hz)
                                       .u8({1, 1}));
   return builder{}
@@ -77,7 +77,7 @@ bytes streaming_interface(const camera_traits& traits) {
   constexpr size_t header_size = 14;
   const bytes header = descriptor(builder{}
                                       .u8({class_interface, 1, 1})
-                                      .u16(header_size + format.size() + frame.size())
+                                      .u16(static_cast<uint32_t>(header_size + format.size() + frame.size()))
                                       .u8({camera_endpoint, 0, 2, 0, 0, 0, 1, 0}));
   return builder{}
       .append(descriptor(builder{}.u8({4, 1, 0, 1, 0x0E, 2, 0, 0})))
@@ -104,10 +104,11 @@ bytes configuration_descriptor(const camera_traits& traits) {
   const bytes control = control_interface();
   const bytes streaming = streaming_interface(traits);
   constexpr size_t header_size = 9;
-  const bytes header = descriptor(builder{}
-                                      .u8({2})
-                                      .u16(header_size + association.size() + control.size() + streaming.size())
-                                      .u8({2, 1, 0, 0x80, 50}));
+  const bytes header =
+      descriptor(builder{}
+                     .u8({2})
+                     .u16(static_cast<uint32_t>(header_size + association.size() + control.size() + streaming.size()))
+                     .u8({2, 1, 0, 0x80, 50}));
   return builder{}.append(header).append(association).append(control).append(streaming).take();
 }
 
