@@ -37,9 +37,10 @@ class dns(harness.case):
         self.assertTrue(harness.is_within(seconds, 2), f"{seconds} s")
 
     def test_a_silent_dns_delays_nobody_else_and_ends_within_2_seconds(self):
-        agent = self.run_agent(self.server.url("numeric"), self.named_url(), f"rtmp://other.{HOST}/live/x")
-        agent.until(camera_id=0, state="connected")
-        for camera_id in (1, 2):
+        # Cameras start in this order: the one that needs no name is the last.
+        agent = self.run_agent(self.named_url(), f"rtmp://other.{HOST}/live/x", self.server.url("numeric"))
+        agent.until(camera_id=2, state="connected")
+        for camera_id in (0, 1):
             # Its 5 s have not passed: nobody waited for them.
             status = agent.session(camera_id=camera_id)
             self.assertEqual((status["connects"], status["errors"], status["phase"]), (0, 0, "resolve"))
