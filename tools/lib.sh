@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # top: see above
 
+# For programs built with AddressSanitizer: leaks of libraries that are not ours, without a word when one is passed over.
+export LSAN_OPTIONS="suppressions=$top/tests/leaks.supp:print_suppressions=0"
+
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }
 

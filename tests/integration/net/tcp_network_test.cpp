@@ -13,16 +13,11 @@
 #include <climits>
 #include <csignal>
 
+#include "fakes/sanitizers.h"
 #include "fakes/stream_recorder.h"
 
 namespace campush {
 namespace {
-
-#if defined(__has_feature)
-constexpr bool has_ubsan = __has_feature(undefined_behavior_sanitizer);
-#else
-constexpr bool has_ubsan = false;
-#endif
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
@@ -391,7 +386,7 @@ TEST_F(tcp_network_ipv4_test, listens_again_at_once_on_a_port_with_old_connectio
 }
 
 TEST_F(tcp_network_ipv4_test, accepts_again_when_descriptors_are_back) {
-  if (has_ubsan) GTEST_SKIP() << "UBSan looks at types through a pipe, for which this test leaves no descriptor";
+  if (test::has_ubsan) GTEST_SKIP() << "UBSan looks at types through a pipe, for which this test leaves no descriptor";
   listen();
   const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT_GE(client, 0);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include "fakes/sanitizers.h"
 #include "vendor_rig.h"
 
 namespace campush {
@@ -214,6 +215,7 @@ TEST_F(vendor_source_test, says_once_what_went_wrong_with_a_request) {
 }
 
 TEST_F(vendor_source_test, is_looked_at_often_where_there_are_no_descriptors) {
+  if (test::has_ubsan) GTEST_SKIP() << "UBSan looks at types through a pipe, for which this test leaves no descriptor";
   ASSERT_TRUE(plugins->load(CAMPUSH_LYING_HAL));
   const auto source = make(R"({"period_ms":5})");
   rlimit before{};
