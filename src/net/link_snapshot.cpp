@@ -44,9 +44,10 @@ void keep(std::vector<Entry>& entries, Entry entry) {
 /// Both an error and the end of a dump carry a negative errno value, or 0.
 result<link_snapshot::progress> end_of_dump(const netlink_message& message) {
   int32_t code = 0;
-  if (copy_struct(message.payload, code) && code < 0)
-    return tl::unexpected<error>(error_from_errno(-code, "netlink dump"));
-  return link_snapshot::progress::done;
+  if (!copy_struct(message.payload, code) || code >= 0) return link_snapshot::progress::done;
+  // The lowest value has no counterpart; no error of the kernel's is as large as even this bound.
+  constexpr int32_t max_errno = 4095;
+  return tl::unexpected<error>(error_from_errno(code < -max_errno ? EINVAL : -code, "netlink dump"));
 }
 
 }  // namespace
