@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 
 namespace campush {
 
@@ -45,9 +44,7 @@ void keep(std::vector<Entry>& entries, Entry entry) {
 result<link_snapshot::progress> end_of_dump(const netlink_message& message) {
   int32_t code = 0;
   if (!copy_struct(message.payload, code) || code >= 0) return link_snapshot::progress::done;
-  // The lowest value has no counterpart; no error of the kernel's is as large as even this bound.
-  constexpr int32_t max_errno = 4095;
-  return tl::unexpected<error>(error_from_errno(code < -max_errno ? EINVAL : -code, "netlink dump"));
+  return tl::unexpected<error>(error_from_errno(netlink_errno(code), "netlink dump"));
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ result<route_answer> parse_error(byte_view payload) {
   int32_t code = 0;
   if (!copy_struct(payload, code) || code >= 0)
     return fail(error_code::malformed, "an empty answer to a route question");
-  return tl::unexpected<error>(route_failure(-code));
+  return tl::unexpected<error>(route_failure(netlink_errno(code)));
 }
 
 result<route_answer> parse_route(byte_view payload) {

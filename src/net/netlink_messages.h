@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <type_traits>
@@ -23,6 +24,12 @@ struct netlink_attribute {
   uint16_t type = 0;
   byte_view payload;
 };
+
+/// The errno value behind a negative number of the kernel's. Its errors end at 4095: whatever is beyond (the lowest number has no
+/// counterpart) is EINVAL.
+constexpr int netlink_errno(int32_t code) noexcept {
+  return code < -4095 ? EINVAL : -code;
+}
 
 /// A fixed part out of bytes that need not be aligned. False if they are too few.
 template <class T>
