@@ -22,11 +22,12 @@ namespace {
 
 using namespace std::chrono;
 
-std::mutex lie_mutex;
-std::string plugin_lie;                  // guarded by lie_mutex
-std::map<std::string, unsigned> counts;  // guarded by lie_mutex
-std::mutex block_mutex;
-std::condition_variable unblocked;
+// Never destroyed: a thread that was told to block is still here when the process ends.
+std::mutex& lie_mutex = *new std::mutex;
+std::string& plugin_lie = *new std::string;                                      // guarded by lie_mutex
+std::map<std::string, unsigned>& counts = *new std::map<std::string, unsigned>;  // guarded by lie_mutex
+std::mutex& block_mutex = *new std::mutex;
+std::condition_variable& unblocked = *new std::condition_variable;
 unsigned block_round = 0;  // guarded by block_mutex
 
 constexpr uint32_t video_channels = 4, audio_channels = 4;

@@ -122,6 +122,8 @@ class signals(run_case):
 
     def test_sigterm_ends_beside_code_that_never_returns(self):
         """A driver or a plug-in that hangs cannot be made to end: the sessions are ended in order, then the process ends without it."""
+        if os.environ.get("CAMPUSH_SANITIZE") == "thread":
+            self.skipTest("ThreadSanitizer holds a signal back from a thread that waits in the C library")
         stuck = harness.camera({"type": "vendor", "library": os.environ["CAMPUSH_STUCK_PLUGIN"]}, self.server.url("stuck"), 1)
         agent = harness.agent(self, harness.config_of([self.camera(), stuck]))
         agent.until(camera_id=0, state="connected", frames_sent=lambda sent: sent["inter"] > 0, seconds=30)
