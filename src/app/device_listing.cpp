@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace campush {
 
 namespace {
 
 std::string rate_text(double rate) {
-  const double rounded = static_cast<double>(static_cast<int64_t>(rate * 100 + 0.5)) / 100;
+  const double rounded = std::round(rate * 100) / 100;
   return fmt::format("{:g}", rounded);
 }
 

@@ -323,7 +323,8 @@ void librtmp_pipe::on_worker_news() {
   m_cipher = m_worker->incoming_cipher();
   m_events.on_pipe_open();
   if (m_is_closed) return;
-  std::vector<uint8_t> early = std::move(m_early);
+  std::vector<uint8_t> early;
+  early.swap(m_early);
   if (!early.empty()) deliver(early.data(), early.size());
   on_readable();
 }

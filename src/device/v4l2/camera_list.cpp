@@ -116,6 +116,7 @@ std::vector<std::string> video_nodes(const std::string& folder) {
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string> out;
+  out.reserve(found.size());
   for (auto& [unused, path] : found) out.push_back(std::move(path));
   return out;
 }

@@ -48,6 +48,7 @@ std::vector<uint32_t> order_raw_formats(const v4l2_node& node, const raw_camera_
   if (ranked.empty()) return settings.fourccs;
   std::sort(ranked.begin(), ranked.end());
   std::vector<uint32_t> out;
+  out.reserve(ranked.size());
   for (const auto& [unused, fourcc] : ranked) out.push_back(fourcc);
   return out;
 }
