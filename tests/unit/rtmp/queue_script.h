@@ -29,6 +29,18 @@ inline std::shared_ptr<flv_tag> make_plain_tag(char letter, time_point dts, size
   return tag;
 }
 
+/// Limits of which only those of time, or only those of bytes, can be reached.
+inline queue_limits by_time() {
+  queue_limits limits;
+  limits.warning_bytes = limits.high_bytes = limits.critical_bytes = 1u << 30;
+  return limits;
+}
+inline queue_limits by_bytes() {
+  queue_limits limits;
+  limits.warning_time = limits.high_time = limits.flush_time = std::chrono::hours(1);
+  return limits;
+}
+
 /// A queue in front of a connection that takes nothing until it is told to. Tags are written as letters (make_plain_tag);
 /// each frame is `step` after the one before it.
 struct queue_script {

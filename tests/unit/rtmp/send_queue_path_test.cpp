@@ -8,17 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-queue_limits by_time() {
-  queue_limits limits;
-  limits.warning_bytes = limits.high_bytes = limits.critical_bytes = 1u << 30;
-  return limits;
-}
-queue_limits by_bytes() {
-  queue_limits limits;
-  limits.warning_time = limits.high_time = limits.flush_time = std::chrono::hours(1);
-  return limits;
-}
-
 /// How much sound waits when the level is entered, behind a keyframe; frames are 20 ms long.
 std::chrono::milliseconds entry_of(queue_level level, duration round_trip) {
   queue_script script(by_time());

@@ -12,17 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Bounds in time alone, and in bytes alone.
-queue_limits by_time() {
-  queue_limits limits;
-  limits.warning_bytes = limits.high_bytes = limits.critical_bytes = 1u << 30;
-  return limits;
-}
-queue_limits by_bytes() {
-  queue_limits limits;
-  limits.warning_time = limits.high_time = limits.flush_time = std::chrono::hours(1);
-  return limits;
-}
-
 std::string times(size_t count, const std::string& letters) {
   std::string text;
   for (size_t i = 0; i < count; ++i) text += letters;
