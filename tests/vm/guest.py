@@ -26,7 +26,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
 import harness  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
-FOLDER = pathlib.Path(os.environ.get("CAMPUSH_GUEST", harness.ROOT / "build" / "guest"))
+# What differs between the machines that the guest can be; `line` is its second serial port.
+MACHINES = {
+    "x86_64": {"folder": "guest", "options": ("-machine", "pc,accel=tcg", "-cpu", "max"), "line": "ttyS1", "serial": ("-serial", "chardev:shell"),
+               "append": "console=ttyS0 no_timer_check", "roots": ()},
+    "aarch64": {"folder": "guest-aarch64", "options": ("-machine", "virt", "-accel", "tcg", "-cpu", "cortex-a57"), "line": "ttyS0",
+                "serial": ("-device", "pci-serial,chardev=shell"), "append": "console=ttyAMA0",
+                "roots": ("guest-aarch64/programs", "sysroot-aarch64", "sysroot-armhf")},
+}
+MACHINE_NAME = os.environ.get("CAMPUSH_GUEST_MACHINE", "x86_64")
+MACHINE = MACHINES[MACHINE_NAME]
+FOLDER = pathlib.Path(os.environ.get("CAMPUSH_GUEST", harness.ROOT / "build" / MACHINE["folder"]))
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 HOST = "10.0.2.2"
 AGENT_PORT = 8080
@@ -36,8 +46,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 SHELL = r"""
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/run LC_ALL=C.UTF-8
 cd /run/share
-stty -F /dev/ttyS1 raw -echo
-exec 3<>/dev/ttyS1
+stty -F /dev/LINE raw -echo
+exec 3<>/dev/LINE
 echo ready >&3
 while IFS= read -r line <&3; do
   number=${line%% *}
@@ -50,12 +60,13 @@ done
 
 def require():
     """Skips the case, and says why, where no guest can be booted."""
-    if not (FOLDER / "ready").exists():
-        why = "the guest's kernel is not there: tests/vm/prepare"
+    missing = [each for each in MACHINE["roots"] if not (harness.ROOT / "build" / each).is_dir()]
+    if missing or not (FOLDER / "ready").exists():
+        why = "the guest is not there, " + (f"build/{missing[0]} is missing" if missing else "its kernel is made by tests/vm/prepare")
         if harness.IS_CI and harness.IS_ROOT:
             raise AssertionError(why)
         raise unittest.SkipTest(why)
-    harness.require("qemu-system-x86_64")
+    harness.require(f"qemu-system-{MACHINE_NAME}")
 
 
 def program(name):
@@ -85,7 +96,7 @@ class guest:
         self.folder = pathlib.Path(folder)
         self.commands = self.started = 0
         self.agent_port = harness.free_port()
-        (self.folder / "shell").write_text(SHELL, encoding="ascii")
+        (self.folder / "shell").write_text(SHELL.replace("LINE", MACHINE["line"]), encoding="ascii")
         self.process = harness.program(self.folder / "guest.log", self._command(memory_mb))
         self.line = None
         try:
@@ -96,11 +107,15 @@ class guest:
 
     def _command(self, memory_mb):
         share = "security_model=none"
-        return ["qemu-system-x86_64", "-machine", "pc,accel=tcg", "-cpu", "max", "-smp", "1", "-m", str(memory_mb), "-nodefaults",
+        append = f"{MACHINE['append']} panic=-1 loglevel=5 mitigations=off nokaslr"
+        if MACHINE["roots"]:
+            roots = ":".join(f"/host{harness.ROOT}/build/{each}" for each in MACHINE["roots"])
+            append += f" guest_roots={roots} guest_top={harness.ROOT}"
+        return [f"qemu-system-{MACHINE_NAME}", *MACHINE["options"], "-smp", "1", "-m", str(memory_mb), "-nodefaults",
                 "-no-user-config", "-no-reboot", "-display", "none", "-kernel", FOLDER / "vmlinux", "-initrd", FOLDER / "initramfs.gz",
-                "-append", "console=ttyS0 panic=-1 loglevel=5 mitigations=off nokaslr no_timer_check",
+                "-append", append,
                 "-serial", "stdio", "-chardev", f"socket,id=shell,path={self.folder}/shell.socket,server=on,wait=off",
-                "-serial", "chardev:shell",
+                *MACHINE["serial"],
                 "-virtfs", f"local,path=/,mount_tag=host,{share},readonly=on,multidevs=remap",
                 "-virtfs", f"local,path={self.folder},mount_tag=share,{share}",
                 "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{self.agent_port}-:{AGENT_PORT}",

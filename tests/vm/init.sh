@@ -1,7 +1,8 @@
 #!/bin/busybox sh
 # shellcheck shell=dash
 # Process 1 of the guest: the host's root read-only by 9p under an overlay in memory, so that every program of the host runs here
-# and nothing of it changes; then commands from the host, one a line, as /run/share/shell takes them.
+# and nothing of it changes; then commands from the host, one a line, as /run/share/shell takes them. On another machine than the
+# host's, the root is the folders of the host that `guest_roots` names, and of the host's own only `guest_top` is seen.
 b=/bin/busybox
 $b mkdir -p /proc /sys /dev /host /changes /new
 $b mount -t proc proc /proc
@@ -12,9 +13,15 @@ nine=trans=virtio,version=9p2000.L,msize=512000
 $b mount -t 9p -o $nine,cache=loose,ro host /host || echo "guest: no 9p root"
 $b mount -t tmpfs changes /changes
 $b mkdir -p /changes/upper /changes/work
-$b mount -t overlay -o lowerdir=/host,upperdir=/changes/upper,workdir=/changes/work overlay /new || echo "guest: no overlay"
+$b mount -t overlay -o "lowerdir=${guest_roots:-/host},upperdir=/changes/upper,workdir=/changes/work" overlay /new || echo "guest: no overlay"
+$b mkdir -p /new/proc /new/sys /new/dev /new/run /new/tmp /new/lib/modules
 for folder in proc sys dev; do $b mount --move /$folder /new/$folder; done
-$b mkdir -p /new/dev/pts /new/dev/shm /new/lib/modules
+$b mkdir -p /new/dev/pts /new/dev/shm
+if [ -n "$guest_top" ]; then
+  $b mkdir -p "/new$guest_top"
+  $b mount --bind "/host$guest_top" "/new$guest_top"
+  $b chroot /new /bin/busybox --install -s
+fi
 $b mount -t devpts devpts /new/dev/pts
 $b mount -t tmpfs shm /new/dev/shm
 $b mount -t tmpfs run /new/run
