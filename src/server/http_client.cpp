@@ -59,22 +59,33 @@ struct exchange {
   beast::error_code outcome;
 };
 
-}  // namespace
-
-result<http_answer> http_get(const endpoint& server, const std::string& target, const secret_text& token,
-                             duration timeout) {
+result<http_answer> ask(http::verb method, const endpoint& server, const std::string& target, const secret_text& token,
+                        duration timeout) {
   asio::io_context context(1);
   exchange steps(context, server);
   steps.request.version(11);
-  steps.request.method(http::verb::get);
+  steps.request.method(method);
   steps.request.target(target);
   steps.request.set(http::field::host, server.to_string());
   steps.request.keep_alive(false);
+  steps.request.prepare_payload();
   if (!token.empty()) steps.request.set(http::field::authorization, "Bearer " + token.reveal());
   steps.start(timeout);
   context.run();
   if (steps.outcome) return tl::unexpected(to_error(steps.outcome, server));
   return http_answer{steps.parser.get().result_int(), std::move(steps.parser.get().body())};
+}
+
+}  // namespace
+
+result<http_answer> http_get(const endpoint& server, const std::string& target, const secret_text& token,
+                             duration timeout) {
+  return ask(http::verb::get, server, target, token, timeout);
+}
+
+result<http_answer> http_post(const endpoint& server, const std::string& target, const secret_text& token,
+                              duration timeout) {
+  return ask(http::verb::post, server, target, token, timeout);
 }
 
 }  // namespace campush

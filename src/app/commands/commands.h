@@ -37,6 +37,11 @@ struct status_options {
   bool as_json = false;
   bool is_watching = false;
 };
+struct retry_options {
+  config_choice config;
+  std::string address, token_file;    ///< as in status_options
+  std::vector<std::string> sessions;  ///< CAMERA[/STREAM[/DESTINATION]]; empty: all that are not connected
+};
 struct devices_options {
   config_choice config;
   std::vector<std::string> libraries;  ///< plug-ins to ask; empty: those of the configuration, where one loads
@@ -54,6 +59,7 @@ int run_command(const run_options& options);
 int check_command(const check_options& options);
 int urls_command(const urls_options& options);
 int status_command(const status_options& options);
+int retry_command(const retry_options& options);
 int devices_command(const devices_options& options);
 int demo_command(const demo_options& options);
 

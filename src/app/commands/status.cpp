@@ -3,11 +3,9 @@
 
 #include <cstdio>
 
-#include "app/commands/commands.h"
+#include "app/agent_client.h"
 #include "app/session_table.h"
-#include "config/loader.h"
 #include "server/http_client.h"
-#include "server/http_server.h"
 #include "server/rapidjson.h"
 
 namespace campush {
@@ -15,32 +13,6 @@ namespace campush {
 namespace {
 
 constexpr auto answer_timeout = std::chrono::seconds(5);
-
-/// Where to ask, and with what.
-struct agent_address {
-  endpoint server;
-  secret_text token;
-};
-
-result<agent_address> find_agent(const status_options& options) {
-  http_options http;
-  if (options.address.empty()) {
-    const auto config = load_system_config(resolve_config_path(options.config));
-    if (!config) return tl::unexpected(config.error());
-    http = config->http;
-    if (http.listen.empty()) {
-      return fail(error_code::unsupported, "http.listen is empty: the agent of this configuration does not answer");
-    }
-  } else {
-    http.listen = options.address;
-  }
-  if (!options.token_file.empty()) http.token_file = options.token_file;
-  auto server = parse_listen_address(http.listen);
-  if (!server) return tl::unexpected(wrap(server.error(), "address"));
-  auto token = read_token(http.token_file);
-  if (!token) return tl::unexpected(token.error());
-  return agent_address{*server, std::move(*token)};
-}
 
 std::string text_of(const rapidjson::Value& object, const char* name) {
   const auto member = object.FindMember(name);
@@ -158,7 +130,7 @@ int print_once(const agent_address& agent, const status_options& options, table_
 }  // namespace
 
 int status_command(const status_options& options) {
-  const auto agent = find_agent(options);
+  const auto agent = find_agent(options.config, options.address, options.token_file);
   if (!agent) {
     std::fprintf(stderr, "%s\n", agent.error().message.c_str());
     return exit_usage;
