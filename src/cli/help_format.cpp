@@ -1,6 +1,7 @@
 #include "cli/help_format.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <sstream>
 
@@ -84,6 +85,8 @@ option_facts facts_of(const CLI::Option& option) {
   facts.preset = option.get_default_str();
   facts.text = option.get_description();
   for (const CLI::Option* needed : option.get_needs()) facts.needs.push_back(needed->get_name());
+  // They come in the order of their addresses.
+  std::sort(facts.needs.begin(), facts.needs.end());
   facts.is_required = option.get_required();
   return facts;
 }

@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
-#include "hal_check.h"
+#include "hal_check_cli.h"
 
 namespace {
 
@@ -14,13 +14,8 @@ constexpr int all_passed = 0, some_failed = 1, wrong_usage = 2;
 int main(int argc, char** argv) {
   campush::hal_check_options options;
   bool is_audio = false;
-  CLI::App app("Checks whether a camera plug-in keeps to campush's camera_hal.h.");
-  app.add_option("path", options.path, "the plug-in, a shared object")->required()->check(CLI::ExistingFile);
-  app.add_option("--channel", options.channel, "which of its channels")->check(CLI::Range(0, 63));
-  app.add_flag("--audio", is_audio, "a channel of sound instead of video");
-  app.add_option("--options", options.options, "source.options: the JSON text that open gets");
-  app.add_option("--device", options.device, "source.device");
-  app.add_option("--seconds", options.seconds, "how long units are looked at")->check(CLI::Range(0.5, 86400.0));
+  CLI::App app;
+  campush::define_hal_check_cli(app, options, is_audio);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
