@@ -1,5 +1,7 @@
 """What the cases about cameras share: an agent in the guest that pushes to a sink on the host, and what came there."""
 
+import signal
+
 import guest
 import harness
 import media
@@ -55,6 +57,34 @@ class push_case(guest.guest_case):
             print(f"not without loss: {after}")
         return self.fail("pictures were lost in each of three runs")
 
+    def check_goes_on(self, codec, begin, faults):
+        """What comes before, between and after the faults is the clip's, byte for byte, each part from a keyframe on. `begin()` makes
+        the camera and returns its node, its clip and its program; each fault is given the agent and that program, and returns the program that plays
+        then. A guest on a busy machine loses pictures beside: it has three tries."""
+        for _ in range(3):
+            earlier = len(self.recordings())
+            node, clip, camera = begin()
+            agent = self.run_agent(node, codec)
+            self.until_pushed(RATE)
+            before = agent.stream()["health"]
+            for fault in faults:
+                camera = fault(agent, camera)
+                self.until_pushed(2 * RATE)
+                agent.until_stream(lambda stream: stream["state"] == "running")
+            after = agent.stream()["health"]
+            agent.stop()
+            camera.kill()
+            parts, why = parts_of(clip, self.recordings()[earlier:])
+            print(f"{codec}: parts of {parts} pictures", why)
+            if not why:
+                self.assertLessEqual(len(parts), len(faults) + 1)
+                self.assertGreaterEqual(parts[-1], RATE)
+                return
+            was_slow = any(after[key] > before[key] for key in ("lost_pictures", "damaged_buffers"))
+            self.assertTrue(was_slow, why)
+            print(f"not without loss: {after}")
+        self.fail("pictures were lost in each of three runs")
+
     def check_plays(self, clip, received):
         """What came is the clip played again and again, without a gap."""
         sent = media.clip()
@@ -75,3 +105,37 @@ class push_case(guest.guest_case):
         for number, group in enumerate(groups):
             self.assertEqual(pictures_only(group), pictures_only(clip.pictures[:len(group)]), f"group {number}")
         return [len(group) for group in groups]
+
+
+def hang(agent, camera):
+    """A camera that stands still until the agent has noticed."""
+    stalls = agent.stream()["health"]["stalls"]
+    camera.send(signal.SIGSTOP)
+    agent.until_stream(lambda stream: stream["health"]["stalls"] > stalls)
+    camera.send(signal.SIGCONT)
+    return camera
+
+
+def parts_of(clip, recordings):
+    """How many pictures of the clip, which plays again and again, came in order in each stretch of the recordings, and what is wrong with
+    the first picture that neither goes on with one nor is a keyframe. A connection's header has the parameter sets."""
+    def without_sets(units):
+        return media.prints([[unit for unit in units if not clip.syntax.is_parameter_set(unit)]], clip.syntax)
+
+    wanted = [without_sets(units) for units in clip.pictures]
+    sets = {unit for units in clip.pictures for unit in units if clip.syntax.is_parameter_set(unit)}
+    parts = []
+    for number, recording in enumerate(recordings):
+        following = None
+        for at, each in enumerate(recording.pictures):
+            got = without_sets(each.units)
+            if following is None or got != wanted[following]:
+                if not each.is_key or got not in wanted:
+                    return parts, f"picture {at} of connection {number} is not picture {following} of the clip"
+                parts.append(0)
+                following = wanted.index(got)
+            parts[-1] += 1
+            following = (following + 1) % len(wanted)
+        if {unit for each in recording.pictures for unit in each.units if clip.syntax.is_parameter_set(unit)} != sets:
+            return parts, f"the parameter sets of connection {number} are not the clip's"
+    return parts, ""

@@ -10,6 +10,7 @@
 #include <media/v4l2-mem2mem.h>
 
 #define NAME "m2m_encoder"
+#define MOST_HELD 3
 
 struct encoder_device {
 	struct v4l2_device v4l2;
@@ -26,6 +27,9 @@ struct encoder {
 	u32 raw_format, coded_format, width, height, coded_size;
 	struct v4l2_fract interval;
 	u32 sequence[2];
+	u64 held_times[MOST_HELD];	/* of the pictures that are inside, the oldest first */
+	u32 held;
+	u32 taken, given;	/* pictures since the start */
 	const struct firmware *stream;
 	size_t at;		/* of the next access unit in the file */
 	u32 in_group;		/* its number since the keyframe */
@@ -36,6 +40,8 @@ extern bool multiplanar;
 extern const struct v4l2_ioctl_ops encoder_ioctl_ops;
 extern const struct v4l2_event encoder_end_of_stream;
 
+/* Gives out what is inside, as far as there are buffers for it. */
+void encoder_give_held(struct encoder *enc);
 /* The formats of a new file. */
 void encoder_init_formats(struct encoder *enc);
 

@@ -150,8 +150,12 @@ static int s_parm(struct file *file, void *priv, struct v4l2_streamparm *parm)
 static int encoder_cmd(struct file *file, void *priv, struct v4l2_encoder_cmd *command)
 {
 	struct encoder *enc = encoder_of(file);
-	int rc = v4l2_m2m_ioctl_encoder_cmd(file, priv, command);
+	int rc;
 
+	/* Where a raw picture still waits, the last of them brings out what is inside. */
+	if (command->cmd == V4L2_ENC_CMD_STOP && !v4l2_m2m_num_src_bufs_ready(enc->fh.m2m_ctx))
+		encoder_give_held(enc);
+	rc = v4l2_m2m_ioctl_encoder_cmd(file, priv, command);
 	if (rc < 0)
 		return rc;
 	if (command->cmd == V4L2_ENC_CMD_STOP && v4l2_m2m_has_stopped(enc->fh.m2m_ctx))

@@ -3,7 +3,9 @@
  * A memory-to-memory H.264 and H.265 encoder for tests: the kernel's stateful encoder interface in front of a file. Each raw picture
  * that goes in brings the next access unit of the firmware file m2m_encoder.h264 or m2m_encoder.h265 out (the format of
  * access_unit_file.h; one keyframe, then pictures that refer back), from the start again at the end of a group, at the end of the
- * file, and when a keyframe is forced. Times are copied. What is set by a control is told to the kernel log, for tests to read.
+ * file, and when a keyframe is forced. Times are copied. With the parameter `delay` so many pictures stay inside, as in an encoder that
+ * works on several at once, until it is told to stop. What is set by a control, and at the end how many pictures went in and came out, is
+ * told to the kernel log, for tests to read.
  */
 
 #include <linux/module.h>
@@ -20,6 +22,10 @@ MODULE_LICENSE("GPL");
 bool multiplanar;
 module_param(multiplanar, bool, 0444);
 MODULE_PARM_DESC(multiplanar, " the multi-planar API (one plane)");
+
+static uint delay;
+module_param(delay, uint, 0444);
+MODULE_PARM_DESC(delay, " pictures that stay inside (at most 2)");
 
 const struct v4l2_event encoder_end_of_stream = { .type = V4L2_EVENT_EOS };
 
@@ -48,34 +54,53 @@ static const u8 *next_unit(struct encoder *enc, u32 *size, bool *is_key)
 	return stream->data + enc->at - *size;
 }
 
+/* Into the buffer goes the access unit of the oldest picture inside. */
+static void give(struct encoder *enc, struct vb2_v4l2_buffer *coded, bool is_last)
+{
+	bool is_key = false;
+	u32 size = 0;
+	const u8 *unit = next_unit(enc, &size, &is_key);
+	bool fits = unit && size <= vb2_plane_size(&coded->vb2_buf, 0);
+
+	coded->vb2_buf.timestamp = enc->held_times[0];
+	memmove(enc->held_times, enc->held_times + 1, --enc->held * sizeof(enc->held_times[0]));
+	coded->field = V4L2_FIELD_NONE;
+	coded->flags &= ~(V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_LAST);
+	coded->flags |= is_last ? V4L2_BUF_FLAG_LAST : 0;
+	coded->sequence = enc->sequence[1]++;
+	if (fits) {
+		memcpy(vb2_plane_vaddr(&coded->vb2_buf, 0), unit, size);
+		vb2_set_plane_payload(&coded->vb2_buf, 0, size);
+		coded->flags |= is_key ? V4L2_BUF_FLAG_KEYFRAME : V4L2_BUF_FLAG_PFRAME;
+		enc->given++;
+	}
+	v4l2_m2m_buf_done(coded, fits ? VB2_BUF_STATE_DONE : VB2_BUF_STATE_ERROR);
+}
+
+void encoder_give_held(struct encoder *enc)
+{
+	while (enc->held && v4l2_m2m_num_dst_bufs_ready(enc->fh.m2m_ctx))
+		give(enc, v4l2_m2m_dst_buf_remove(enc->fh.m2m_ctx), false);
+}
+
 static void device_run(void *priv)
 {
 	struct encoder *enc = priv;
 	struct vb2_v4l2_buffer *raw = v4l2_m2m_src_buf_remove(enc->fh.m2m_ctx);
-	struct vb2_v4l2_buffer *coded = v4l2_m2m_dst_buf_remove(enc->fh.m2m_ctx);
-	enum vb2_buffer_state state = VB2_BUF_STATE_ERROR;
 	bool is_last = v4l2_m2m_is_last_draining_src_buf(enc->fh.m2m_ctx, raw);
-	bool is_key = false;
-	u32 size = 0;
-	const u8 *unit = next_unit(enc, &size, &is_key);
 
-	v4l2_m2m_buf_copy_metadata(raw, coded, false);
-	coded->flags &= ~(V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_LAST);
-	if (unit && size <= vb2_plane_size(&coded->vb2_buf, 0)) {
-		memcpy(vb2_plane_vaddr(&coded->vb2_buf, 0), unit, size);
-		vb2_set_plane_payload(&coded->vb2_buf, 0, size);
-		coded->flags |= is_key ? V4L2_BUF_FLAG_KEYFRAME : V4L2_BUF_FLAG_PFRAME;
-		state = VB2_BUF_STATE_DONE;
-	}
+	enc->held_times[enc->held++] = raw->vb2_buf.timestamp;
+	enc->taken++;
 	raw->sequence = enc->sequence[0]++;
-	coded->sequence = enc->sequence[1]++;
+	v4l2_m2m_buf_done(raw, VB2_BUF_STATE_DONE);
+	while (is_last && enc->held > 1 && v4l2_m2m_num_dst_bufs_ready(enc->fh.m2m_ctx) > 1)
+		give(enc, v4l2_m2m_dst_buf_remove(enc->fh.m2m_ctx), false);
+	if (is_last || enc->held > min(delay, MOST_HELD - 1U))
+		give(enc, v4l2_m2m_dst_buf_remove(enc->fh.m2m_ctx), is_last);
 	if (is_last) {
-		coded->flags |= V4L2_BUF_FLAG_LAST;
 		v4l2_event_queue_fh(&enc->fh, &encoder_end_of_stream);
 		v4l2_m2m_mark_stopped(enc->fh.m2m_ctx);
 	}
-	v4l2_m2m_buf_done(raw, state);
-	v4l2_m2m_buf_done(coded, state);
 	v4l2_m2m_job_finish(enc->device->m2m, enc->fh.m2m_ctx);
 }
 
@@ -152,6 +177,9 @@ static int start_streaming(struct vb2_queue *queue, unsigned int count)
 	}
 	enc->at = 0;
 	enc->in_group = 0;
+	enc->held = 0;
+	enc->taken = 0;
+	enc->given = 0;
 	pr_info(NAME ": starts %ux%u %p4cc\n", enc->width, enc->height, &enc->coded_format);
 	return 0;
 }
@@ -167,6 +195,7 @@ static void stop_streaming(struct vb2_queue *queue)
 			v4l2_event_queue_fh(&enc->fh, &encoder_end_of_stream);
 		return;
 	}
+	pr_info(NAME ": ends, %u in, %u out\n", enc->taken, enc->given);
 	release_firmware(enc->stream);
 	enc->stream = NULL;
 }
