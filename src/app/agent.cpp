@@ -201,6 +201,7 @@ void agent::apply(system_config wanted) {
   wanted.system.max_cameras = m_config.system.max_cameras;
   wanted.system.io_threads = m_config.system.io_threads;
   wanted.system.state_dir = m_config.system.state_dir;
+  wanted.system.seccomp = m_config.system.seccomp;
   m_config = std::move(wanted);
 }
 

@@ -94,6 +94,8 @@ std::vector<url_entry> addresses(const json_value& list) {
 
 constexpr named_word<log_target> log_target_names[] = {
     {"console", log_target::console}, {"file", log_target::file}, {"syslog", log_target::syslog}};
+constexpr named_word<seccomp_mode> seccomp_names[] = {
+    {"off", seccomp_mode::off}, {"log", seccomp_mode::log}, {"on", seccomp_mode::on}};
 constexpr named_word<publish_backend> backend_names[] = {{"native", publish_backend::native},
                                                          {"librtmp", publish_backend::librtmp}};
 constexpr named_word<tls_version> tls_version_names[] = {{"1.2", tls_version::v1_2}, {"1.3", tls_version::v1_3}};
@@ -150,6 +152,7 @@ constexpr key_binding<system_options> system_keys[] = {
     {"io_threads", [](auto& to, const json_value& v) { to.io_threads = number32(v); }},
     {"device_id", [](auto& to, const json_value& v) { to.device_id = words(v); }},
     {"state_dir", [](auto& to, const json_value& v) { to.state_dir = words(v); }},
+    {"seccomp", [](auto& to, const json_value& v) { to.seccomp = choice(seccomp_names, v); }},
 };
 
 constexpr key_binding<http_options> http_keys[] = {

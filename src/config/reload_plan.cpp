@@ -24,6 +24,7 @@ constexpr fixed_key fixed_keys[] = {
     {"system.max_cameras", [](const auto& a, const auto& b) { return a.max_cameras == b.max_cameras; }},
     {"system.io_threads", [](const auto& a, const auto& b) { return a.io_threads == b.io_threads; }},
     {"system.state_dir", [](const auto& a, const auto& b) { return a.state_dir == b.state_dir; }},
+    {"system.seccomp", [](const auto& a, const auto& b) { return a.seccomp == b.seccomp; }},
 };
 
 session_id id_of(const session_config& session) {

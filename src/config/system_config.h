@@ -11,6 +11,13 @@
 
 namespace campush {
 
+/// What becomes of system calls that an agent has no use for (app/syscall_filter.h).
+enum class seccomp_mode : uint8_t {
+  off,
+  log,  ///< they pass, and the kernel's log names them
+  on,   ///< they fail
+};
+
 /// Section `system` of system_config.json.
 struct system_options {
   uint32_t max_cameras = 4;
@@ -19,6 +26,7 @@ struct system_options {
   uint32_t io_threads = 1;
   std::string device_id;  ///< never empty after loading: without the key it is the host name
   std::string state_dir = "/var/lib/campush";
+  seccomp_mode seccomp = seccomp_mode::off;
 };
 
 /// A whole system_config.json, checked, with defaults filled in.

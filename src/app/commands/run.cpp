@@ -7,6 +7,7 @@
 #include "app/commands/commands.h"
 #include "app/process_lock.h"
 #include "app/signal_thread.h"
+#include "app/syscall_filter.h"
 #include "app/version.h"
 #include "config/loader.h"
 #include "util/log.h"
@@ -81,6 +82,9 @@ int run_command(const run_options& options) {
   if (!folder->warning.empty()) log_warn(log_module::app, "{}", folder->warning);
   for (const std::string& warning : config->warnings) log_warn(log_module::config, "{}", warning);
   for (const std::string& problem : config->file_problems) log_warn(log_module::config, "{}", problem);
+  // Here all that only a start needs has been done, and nothing has spoken to a network yet.
+  const auto filtered = apply_syscall_filter(config->system.seccomp);
+  if (!filtered) return refuse(filtered.error());
 
   agent program(loop, path, folder->path);
   bool is_stopping = false;

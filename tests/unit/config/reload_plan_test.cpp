@@ -84,8 +84,9 @@ TEST(reload_plan, touches_only_what_changed) {
          c.system.io_threads = 2;
          c.system.state_dir = "/x";
          c.system.max_cameras = 9;
+         c.system.seccomp = seccomp_mode::on;
        },
-       "after a restart of the process: system.max_cameras, system.io_threads, system.state_dir"},
+       "after a restart of the process: system.max_cameras, system.io_threads, system.state_dir, system.seccomp"},
   };
   for (const auto& c : cases) EXPECT_EQ(summary_after(c.change), c.expected) << c.name;
 }
