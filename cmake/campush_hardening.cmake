@@ -1,6 +1,6 @@
 # What makes a mistake in this code harder to use against a device (docs/security.md). Each flag is tried first: vendor compilers
 # lack some. Only where the optimiser runs, and never beside a sanitizer, which brings its own checks and wants its own layout.
-# tests/package/hardening_test.py looks at what came of it in the programs.
+# tests/security/hardening_test.py looks at what came of it in the programs.
 include(CheckCXXCompilerFlag)
 include(CheckCXXSourceCompiles)
 include(CheckLinkerFlag)
