@@ -60,9 +60,10 @@ done
 
 def require():
     """Skips the case, and says why, where no guest can be booted."""
-    missing = [each for each in MACHINE["roots"] if not (harness.ROOT / "build" / each).is_dir()]
-    if missing or not (FOLDER / "ready").exists():
-        why = "the guest is not there, " + (f"build/{missing[0]} is missing" if missing else "its kernel is made by tests/vm/prepare")
+    missing = [f"build/{each}" for each in MACHINE["roots"] if not (harness.ROOT / "build" / each).is_dir()]
+    missing += [each for each in (harness.CAMPUSH, FOLDER / "ready") if each and not pathlib.Path(each).exists()]
+    if missing:
+        why = f"{missing[0]} is not there (tests/vm/prepare, tests/vm/arm_agents)"
         if harness.IS_CI and harness.IS_ROOT:
             raise AssertionError(why)
         raise unittest.SkipTest(why)
