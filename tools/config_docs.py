@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
-"""Writes docs/configuration.md from etc/system_config.schema.json; with --check only says whether it is up to date (exit 1)."""
+"""Writes docs/configuration.md and docs/man/system_config.json.5 from etc/system_config.schema.json; with --check only says whether
+they are up to date (exit 1)."""
 import json
 import pathlib
+import re
 import sys
+
+import roff
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "etc" / "system_config.schema.json"
 PAGE = ROOT / "docs" / "configuration.md"
+MANUAL = ROOT / "docs" / "man" / "system_config.json.5"
+EXAMPLE = ROOT / "etc" / "examples" / "usb_camera.json"
 
 INTRODUCTION = """\
 # Configuration
@@ -27,7 +33,7 @@ One JSON file, `system_config.json`. This page is made from
 - Keys of the old firmware's other parts (`sensor`, `features`, `outputs.rtsp`, `outputs.mp4`) are ignored, with one warning that
   lists them; `outputs.rtmp` is read as `rtmp`. A file with only an `rtmp` section stands for camera 0 with a vendor source.
 - An unknown section at the top is ignored with a warning; an unknown key inside a section is an error.
-- SIGHUP loads the file again: only what changed restarts. `max_cameras`, `io_threads` and `state_dir` need a restart of the process.
+- SIGHUP loads the file again: only what changed restarts. `max_cameras`, `io_threads`, `state_dir` and `seccomp` need a restart of the process.
 """
 
 # Section of the page, definition of the schema.
@@ -73,15 +79,24 @@ def default(schema):
     return f"`{json.dumps(schema['default'])}`"
 
 
-def rows(properties, root, prefix=""):
+def keys_of(properties, root, prefix=""):
+    """(full name, schema) of every key, those of an object of ours behind their object."""
     for key, schema in properties.items():
         schema = resolved(schema, root)
-        text = schema.get("description", "").replace("|", "\\|")
-        what = " ".join(filter(None, (allowed(schema, root), schema.get("unit"))))
-        yield f"| `{prefix}{key}` | {what} | {default(schema)} | {text} |"
+        yield prefix + key, schema
         if "properties" in schema and not prefix and "additionalProperties" in schema and key in (
                 "log", "retry", "failback", "queue", "adaptive_bitrate", "tls", "sign"):
-            yield from rows(schema["properties"], root, f"{key}.")
+            yield from keys_of(schema["properties"], root, f"{key}.")
+
+
+def takes(schema, root):
+    return " ".join(filter(None, (allowed(schema, root), schema.get("unit"))))
+
+
+def rows(properties, root):
+    for key, schema in keys_of(properties, root):
+        text = schema.get("description", "").replace("|", "\\|")
+        yield f"| `{key}` | {takes(schema, root)} | {default(schema)} | {text} |"
 
 
 def page():
@@ -96,19 +111,47 @@ def page():
     return "\n".join(lines)
 
 
+def manual_key(key, schema, root):
+    what = takes(schema, root)
+    text = roff.inline(what[:1].upper() + what[1:] + ".")
+    if default(schema):
+        text += " Default: " + roff.inline(default(schema)) + "."
+    if schema.get("description"):
+        text += "\n.br\n" + roff.line(roff.inline(schema["description"]))
+    return roff.item(roff.bold(key), text)
+
+
+def manual():
+    root = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    lines = roff.title("system_config.json", 5, "File Formats")
+    lines += [roff.heading("Name"), "system_config.json \\- configuration of the camera push agent campush"]
+    lines += [roff.heading("Description"), "What campush pushes, from where, and to which servers."]
+    for rule in re.split(r"^- ", INTRODUCTION.split("\n\n", 2)[2], flags=re.MULTILINE)[1:]:
+        lines += [".IP \\(bu 2", roff.line(roff.inline(" ".join(rule.split())))]
+    lines += [roff.heading("Example"), *roff.code(EXAMPLE.read_text(encoding="utf-8").splitlines())]
+    for title, name in SECTIONS:
+        section = root["definitions"][name]
+        lines.append(f".SH {roff.quoted(roff.escape(title.replace('`', '')))}")
+        lines += [roff.line(roff.inline(section["description"]))] if "description" in section else []
+        lines += (text for key, schema in keys_of(section["properties"], root) for text in manual_key(key, schema, root))
+    return "\n".join([*lines, *roff.see_also("campush(1)", "migrate_rtmp_config(1)")]) + "\n"
+
+
 def main(arguments):
-    text = page()
-    if arguments == ["--check"]:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print(f"{PAGE.relative_to(ROOT)} is not what the schema says: run tools/config_docs.py", file=sys.stderr)
-        return 1
-    if arguments:
+    if arguments not in ([], ["--check"]):
         print("usage: config_docs.py [--check]", file=sys.stderr)
         return 2
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    code = 0
+    for path, text in ((PAGE, page()), (MANUAL, manual())):
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if arguments:
+            print(f"{path.relative_to(ROOT)} is not what the schema says: run tools/config_docs.py", file=sys.stderr)
+            code = 1
+            continue
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return code
 
 
 if __name__ == "__main__":

@@ -1,13 +1,5 @@
 #!/usr/bin/env python3
-"""Carries the RTMP settings of the single-camera firmware over into campush's system_config.json.
-
-Reads net_service.json and, when they lie beside it, venc.json (encoders) and vi.json (sensors). What an existing
-system_config.json says about other things stays as it is.
-
-  migrate_rtmp_config.py --old net_service.json --new system_config.json [--dry-run]
-
-Exit status: 0 done, or nothing to do; 2 bad input or bad usage, with one line on stderr and no file touched.
-"""
+"""Carries the RTMP settings of the single-camera firmware over into campush's system_config.json."""
 
 import argparse
 import copy
@@ -28,9 +20,9 @@ ENCODER_ALIASES = {"H264": "H264_CBR", "H265": "H265_CBR"}
 ENCODER_NUMBERS = (("w", "width", 16, 16384), ("h", "height", 16, 16384), ("fr", "framerate", 1, 240),
                    ("bitrate", "bitrate", 16, 200000))
 STREAM_NAMES = ("main", "sub")
-# What a template can say of the two streams of one camera.
 # A stream that the firmware did not push: a template above it must not make it push.
 NOT_PUSHED = {"enabled": False}
+# What a template can say of the two streams of one camera.
 TEMPLATE_TOKENS = {STREAM_NAMES: "{stream_name}", ("0", "1"): "{stream_id}"}
 DEFAULT_MAX_CAMERAS = 4
 MAX_FILE_BYTES = 1 << 20
@@ -215,12 +207,7 @@ def escape_braces(text):
 
 
 def common_length(left, right):
-    length = 0
-    for one, other in zip(left, right):
-        if one != other:
-            break
-        length += 1
-    return length
+    return len(os.path.commonprefix([left, right]))
 
 
 def template_word(main, sub):
@@ -392,9 +379,8 @@ def merge(path, config, old):
 def read_old(path):
     """Everything the old files say, as one dictionary."""
     is_enabled, urls = read_net_service(path)
-    folder = os.path.dirname(path)
-    sensors = read_sensors(os.path.join(folder, "vi.json"))
-    encoders = read_encoders(os.path.join(folder, "venc.json"))
+    sensors, encoders = (read(os.path.join(os.path.dirname(path), name))
+                         for read, name in ((read_sensors, "vi.json"), (read_encoders, "venc.json")))
     return {"is_enabled": is_enabled, "urls": urls, "sensors": sensors, "encoders": encoders,
             "template": make_template(*urls), "camera_count": max(1, len(sensors))}
 
@@ -470,29 +456,44 @@ def migrate(arguments):
     print(f"next: campush check --config {arguments.new}")
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description="Carries RTMP settings of the single-camera firmware into campush's system_config.json.",
-        epilog="venc.json (encoders) and vi.json (sensors) are read too when they lie beside the old file: venc1 is the "
-               "main encoder of the first sensor; encoders beyond the number of sensors belong to the sub streams. Keys "
-               "that this tool does not own stay as they are; the file as it was before is kept as FILE.bak. Running it "
-               "twice changes nothing.")
+# Shape as in src/app/cli_definition.h: tools/cli_docs.py makes the manual page from it.
+EPILOG = """\
+venc.json (encoders) and vi.json (sensors) are read too when they lie beside the old
+file: venc1 is the main encoder of the first sensor; encoders beyond the number of
+sensors belong to the sub streams. Keys that this tool does not own stay as they are;
+the file as it was before is kept as FILE.bak. Running it twice changes nothing.
+
+Examples:
+  migrate_rtmp_config --old net_service.json --new system_config.json --dry-run
+
+Exit status:
+  0  done, or nothing to do
+  2  bad input or wrong usage: one line says what, and no file was touched
+"""
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--old", required=True, metavar="FILE", help="net_service.json of the old firmware")
     parser.add_argument("--new", required=True, metavar="FILE", help="system_config.json to write or merge into")
     parser.add_argument("--dry-run", action="store_true", help="print what would change as a diff, write nothing")
+    return parser
+
+
+def main():
+    parser = make_parser()
     arguments = parser.parse_args()
     try:
         migrate(arguments)
+        return 0
     except BadInput as failure:
-        print(f"{parser.prog}: {failure}", file=sys.stderr)
-        return 2
+        problem = str(failure)
     except RecursionError:
-        print(f"{parser.prog}: {arguments.new}: nested too deeply", file=sys.stderr)
-        return 2
+        problem = f"{arguments.new}: nested too deeply"
     except OSError as failure:
-        print(f"{parser.prog}: {failure.filename or arguments.new}: {failure.strerror}", file=sys.stderr)
-        return 2
-    return 0
+        problem = f"{failure.filename or arguments.new}: {failure.strerror}"
+    print(f"{parser.prog}: {problem}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

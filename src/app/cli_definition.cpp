@@ -143,7 +143,7 @@ Exit status:
 void add_config(CLI::App& command, config_choice& config) {
   command
       .add_option("-c,--config", config.path,
-                  "system_config.json (default: /etc/campush/system_config.json, then "
+                  "The configuration (default: /etc/campush/system_config.json, then "
                   "/opt/ceanic/etc/system_config.json)")
       ->type_name("FILE");
 }
