@@ -18,7 +18,8 @@ function(harden_compiler flag)
     set(condition ${ARGV1})
   endif()
   string(MAKE_C_IDENTIFIER "CAMPUSH_HAS${flag}" known)
-  set(CMAKE_REQUIRED_FLAGS -Wformat)
+  # What a compiler only warns of, it does not know.
+  set(CMAKE_REQUIRED_FLAGS "-Wformat -Werror")
   check_cxx_compiler_flag(${flag} ${known})
   if(${known})
     target_compile_options(campush_options INTERFACE $<$<AND:$<CONFIG:${hardened_configs}>,${condition}>:${flag}>)
@@ -66,5 +67,17 @@ if(CAMPUSH_HARDENING AND NOT CAMPUSH_SANITIZE)
   harden_linker(LINKER:-z,now)
   harden_linker(LINKER:-z,noexecstack)
   harden_linker(LINKER:-z,separate-code)
+endif()
+
+# Virtual calls and casts reach only what the program's own classes allow; checked at run time, with clang, by optimising the program as a
+# whole. Calls through plain pointers stay unchecked: those into plug-ins and into libraries that are loaded on demand are of that kind.
+if(CAMPUSH_CFI)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CAMPUSH_SANITIZE)
+    message(FATAL_ERROR "CAMPUSH_CFI needs clang, and no sanitizer beside it")
+  endif()
+  set(cfi_flags -flto=thin -fvisibility=hidden -fsanitize=cfi-vcall,cfi-nvcall,cfi-derived-cast
+    -fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/cmake/cfi_ignored.txt)
+  target_compile_options(campush_options INTERFACE ${cfi_flags})
+  target_link_options(campush_options INTERFACE ${cfi_flags} -fuse-ld=lld)
 endif()
 message(STATUS "hardening: ${CAMPUSH_HARDENING}")
