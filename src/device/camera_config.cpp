@@ -19,8 +19,8 @@ namespace {
 
 auto fields(const source_config& config) {
   return std::tie(config.type, config.device, config.pixel_format, config.width, config.height, config.frame_rate,
-                  config.library, config.channel, config.options, config.tone_hz, config.video_path, config.audio_path,
-                  config.is_looped);
+                  config.memory, config.dma_heap, config.library, config.channel, config.options, config.tone_hz,
+                  config.video_path, config.audio_path, config.is_looped);
 }
 auto fields(const encoder_config& config) {
   return std::tie(config.codec, config.control, config.width, config.height, config.bitrate_kbps, config.gop,

@@ -21,7 +21,9 @@ struct source_config {
   std::string
       pixel_format;  ///< v4l2: h264, h265, yuyv, nv12, mjpeg …; empty or "auto": what the encoder section asks for, else raw
   uint32_t width = 0,
-           height = 0;    ///< v4l2, raw pictures: size captured; 0: the largest that a stream of this camera asks for
+           height = 0;  ///< v4l2, raw pictures: size captured; 0: the largest that a stream of this camera asks for
+  std::string memory;   ///< v4l2: mmap, userptr, dmabuf; empty or "auto": what the driver takes
+  std::string dma_heap = "/dev/dma_heap/system";  ///< v4l2, dmabuf: where the buffers lie
   double frame_rate = 0;  ///< v4l2, raw pictures: rate captured; 0: the highest that a stream of this camera asks for
   std::string library;    ///< vendor: path of the plug-in
   std::optional<uint32_t> channel;  ///< vendor: which of its encoder channels; none: the stream_id

@@ -79,6 +79,7 @@ void camera_instance::run_thread(stream_runner& runner) noexcept {
     const time_point due = runner.capture.run_step();
     runner.wake.wait_until(m_time, due, runner.capture.poll_descriptor());
   }
+  runner.capture.drain();
 }
 
 std::vector<camera_stream_status> camera_instance::status() const {

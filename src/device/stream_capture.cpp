@@ -76,6 +76,10 @@ void stream_capture::interrupt() noexcept {
   if (m_source) m_source->interrupt();
 }
 
+void stream_capture::drain() noexcept {
+  if (m_phase == capture_phase::running) m_source->drain(*this);
+}
+
 void stream_capture::close() noexcept {
   if (m_phase == capture_phase::running) m_source->close();
   m_phase = capture_phase::finished;

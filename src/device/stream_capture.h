@@ -39,6 +39,8 @@ class stream_capture final : private frame_sink {
   int poll_descriptor() const noexcept;
   /// Makes a run_step() under way return soon and keeps later ones from opening the source.
   void interrupt() noexcept;
+  /// What the source still holds goes out. After the last run_step(), before close().
+  void drain() noexcept;
   void close() noexcept;
 
   const stream_config& config() const noexcept { return m_config; }

@@ -86,6 +86,8 @@ class media_source {
   virtual result<step_outcome> step(time_point now, frame_sink& sink) = 0;
   /// A descriptor that becomes readable when step() has work, or -1 when the source is paced by next_due() alone.
   virtual int poll_descriptor() const noexcept { return -1; }
+  /// An orderly end: pictures that an encoder still holds go out. Asked of an open source, before close().
+  virtual void drain(frame_sink&) noexcept {}
   virtual stream_control& control() noexcept = 0;
   /// A descriptor that becomes readable when a source that failed may be worth opening before its wait is over (the node of an unplugged
   /// device came back); -1: none. Asked for while the source is closed.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <string>
 #include <utility>
@@ -53,6 +54,7 @@ class fake_codec_library final : public codec_library {
   codec_id failing_codec = codec_id::none;  ///< open_error is of this one alone; none: of all
   bool has_h265 = true;
   int questions = 0;                        ///< has_encoder()
+  size_t most_held = 0;                     ///< frames that stay inside until more come, or drain()
   duration encode_takes{}, encode_costs{};  ///< of the clock, and of the processor
 
  private:
@@ -71,11 +73,14 @@ class fake_codec_library final : public codec_library {
       frame.codec = m_options.codec;
       frame.dts = frame.pts = frame.capture_time = picture.captured_at;
       frame.is_keyframe = std::exchange(m_is_key, false);
-      frame.payload = byte_view::of_text(text);
-      sink.on_frame(frame);
+      m_held.emplace_back(frame, text);
+      give(m_library.most_held, sink);
       return {};
     }
-    result<void> drain(frame_sink&) override { return {}; }
+    result<void> drain(frame_sink& sink) override {
+      give(0, sink);
+      return {};
+    }
     void request_keyframe() noexcept override { m_is_key = true; }
     bool set_bitrate(uint32_t kbps) noexcept override {
       m_options.bitrate_kbps = kbps;
@@ -88,8 +93,17 @@ class fake_codec_library final : public codec_library {
     duration cpu_time() const noexcept override { return m_cpu; }
 
    private:
+    void give(size_t but, frame_sink& sink) {
+      for (; m_held.size() > but; m_held.pop_front()) {
+        auto& [frame, text] = m_held.front();
+        frame.payload = byte_view::of_text(text);
+        sink.on_frame(frame);
+      }
+    }
+
     fake_codec_library& m_library;
     video_encoder_options m_options;
+    std::deque<std::pair<media_frame, std::string>> m_held;
     bool m_is_key = true;
     duration m_cpu{};
   };

@@ -122,8 +122,9 @@ bool fake_v4l2::deliver(const filling& content, const std::string& path) {
       const bool is_given = plane == 0 || plane - 1 < content.others.size();
       const std::vector<uint8_t> nothing;
       const std::vector<uint8_t>& bytes = !is_given ? nothing : plane == 0 ? content.bytes : content.others[plane - 1];
-      std::vector<uint8_t>& memory = buffer.planes[plane].memory;
-      std::copy_n(bytes.begin(), std::min(bytes.size(), memory.size()), memory.begin());
+      driver_plane& into = buffer.planes[plane];
+      uint8_t* const memory = into.foreign != nullptr ? into.foreign : into.memory.data();
+      std::copy_n(bytes.begin(), std::min(bytes.size(), into.memory.size()), memory);
       done.used.push_back(static_cast<uint32_t>(bytes.size()));
     }
     if (content.bytesused) done.used[0] = *content.bytesused;
@@ -166,6 +167,11 @@ int fake_v4l2::open(const char* path) noexcept {
 int fake_v4l2::close(int descriptor) noexcept {
   const std::lock_guard<std::mutex> hold(m_mutex);
   ++m_counts[call_close];
+  if (const auto heap = m_dma.find(descriptor); heap != m_dma.end()) {
+    m_closed_dma[heap->second.bytes.data()] = std::move(heap->second.bytes);
+    m_dma.erase(heap);
+    return ::close(descriptor);
+  }
   const auto found = m_handles.find(descriptor);
   if (found == m_handles.end()) {
     errno = EBADF;
@@ -233,17 +239,9 @@ int fake_v4l2::answer_buffers(handle& of, fake_node& model, unsigned long reques
           if (plane.is_mapped) return EBUSY;
         }
       }
-      of.buffers.clear();
-      of.queued.clear();
-      if (wish.count == 0) return 0;
-      wish.count = std::clamp(wish.count, model.least_buffers, model.most_buffers);
-      for (uint32_t i = 0; i < wish.count; ++i) {
-        driver_buffer buffer;
-        for (uint32_t plane = 0; plane < model.plane_count; ++plane) {
-          buffer.planes.push_back({std::vector<uint8_t>(in_whole_pages(model.sizes[plane])), false});
-        }
-        of.buffers.push_back(std::move(buffer));
-      }
+      if ((model.memories >> wish.memory & 1) == 0) return EINVAL;
+      if (wish.count != 0) wish.count = std::clamp(wish.count, model.least_buffers, model.most_buffers);
+      request_buffers(of, model, wish.count, wish.memory);
       return 0;
     }
     case VIDIOC_QUERYBUF: {
@@ -260,16 +258,7 @@ int fake_v4l2::answer_buffers(handle& of, fake_node& model, unsigned long reques
       }
       return 0;
     }
-    case VIDIOC_QBUF: {
-      const auto& words = *static_cast<v4l2_buffer*>(argument);
-      if (words.index >= of.buffers.size() || of.buffers[words.index].is_queued) return EINVAL;
-      const bool is_done = std::any_of(of.done.begin(), of.done.end(),
-                                       [&words](const done_buffer& entry) { return entry.real_index == words.index; });
-      if (is_done) return EINVAL;
-      of.buffers[words.index].is_queued = true;
-      of.queued.push_back(words.index);
-      return 0;
-    }
+    case VIDIOC_QBUF: return enqueue(of, model, *static_cast<v4l2_buffer*>(argument));
     case VIDIOC_DQBUF: return dequeue(of, model, *static_cast<v4l2_buffer*>(argument));
     case VIDIOC_STREAMON:
       of.is_streaming = true;
@@ -282,6 +271,53 @@ int fake_v4l2::answer_buffers(handle& of, fake_node& model, unsigned long reques
       for (driver_buffer& buffer : of.buffers) buffer.is_queued = false;
       return 0;
   }
+}
+
+void fake_v4l2::request_buffers(handle& of, const fake_node& model, uint32_t count, uint32_t memory) {
+  of.buffers.clear();
+  of.queued.clear();
+  of.memory = memory;
+  for (uint32_t i = 0; i < count; ++i) {
+    driver_buffer buffer;
+    for (uint32_t plane = 0; plane < model.plane_count; ++plane) {
+      buffer.planes.push_back({std::vector<uint8_t>(in_whole_pages(model.sizes[plane])), false, nullptr});
+    }
+    of.buffers.push_back(std::move(buffer));
+  }
+}
+
+int fake_v4l2::enqueue(handle& of, const fake_node& model, const v4l2_buffer& words) {
+  if (words.memory != of.memory || words.index >= of.buffers.size() || of.buffers[words.index].is_queued) return EINVAL;
+  const bool is_done = std::any_of(of.done.begin(), of.done.end(),
+                                   [&words](const done_buffer& entry) { return entry.real_index == words.index; });
+  if (is_done) return EINVAL;
+  std::vector<driver_plane>& planes = of.buffers[words.index].planes;
+  if (model.is_multiplanar() && words.length < planes.size()) return EINVAL;
+  for (size_t plane = 0; plane < planes.size(); ++plane) {
+    const int reason =
+        model.is_multiplanar() ? accept(of, planes[plane], words.m.planes[plane]) : accept(of, planes[plane], words);
+    if (reason != 0) return reason;
+  }
+  of.buffers[words.index].is_queued = true;
+  of.queued.push_back(words.index);
+  return 0;
+}
+
+/// Memory that the program brings has to be its own, whole pages and long enough, and not in its hands any more.
+template <class Place>
+int fake_v4l2::accept(handle& of, driver_plane& plane, const Place& place) {
+  if (of.memory == V4L2_MEMORY_MMAP) return 0;
+  if (place.length < plane.memory.size()) return EINVAL;
+  if (of.memory == V4L2_MEMORY_USERPTR) {
+    const auto found = m_own.find(reinterpret_cast<void*>(place.m.userptr));
+    if (found == m_own.end() || found->second.size() < plane.memory.size()) return EFAULT;
+    plane.foreign = found->second.data();
+    return 0;
+  }
+  const auto found = m_dma.find(place.m.fd);
+  if (found == m_dma.end() || found->second.is_in_access) return EINVAL;
+  plane.foreign = found->second.bytes.data();
+  return 0;
 }
 
 int fake_v4l2::dequeue(handle& of, fake_node& model, v4l2_buffer& words) {
@@ -306,6 +342,17 @@ int fake_v4l2::dequeue(handle& of, fake_node& model, v4l2_buffer& words) {
 void* fake_v4l2::mmap(size_t length, int descriptor, uint32_t offset) noexcept {
   const std::lock_guard<std::mutex> hold(m_mutex);
   if (is_failing(call_mmap)) return MAP_FAILED;
+  if (descriptor < 0) {
+    std::vector<uint8_t> bytes(length);
+    void* const memory = bytes.data();
+    m_own[memory] = std::move(bytes);
+    m_mappings[memory] = nullptr;
+    return memory;
+  }
+  if (const auto heap = m_dma.find(descriptor); heap != m_dma.end()) {
+    m_mappings[heap->second.bytes.data()] = nullptr;
+    return heap->second.bytes.data();
+  }
   handle& of = m_handles.at(descriptor);
   const size_t index = offset / offset_of_buffer, plane = offset % offset_of_buffer / offset_of_plane;
   if (index >= of.buffers.size() || plane >= of.buffers[index].planes.size() ||
@@ -332,7 +379,30 @@ int fake_v4l2::munmap(void* memory, size_t) noexcept {
                                  [memory](const std::vector<uint8_t>& bytes) { return bytes.data() == memory; }),
                   m_orphans.end());
   m_mappings.erase(found);
+  m_own.erase(memory);
   return 0;
+}
+
+int fake_v4l2::allocate_dma(const char*, size_t length) noexcept {
+  const std::lock_guard<std::mutex> hold(m_mutex);
+  if (is_failing(call_allocate)) return -1;
+  const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (descriptor >= 0) m_dma[descriptor].bytes.resize(length);
+  return descriptor;
+}
+
+int fake_v4l2::sync_dma(int descriptor, bool begins) noexcept {
+  const std::lock_guard<std::mutex> hold(m_mutex);
+  if (is_failing(call_sync)) return -1;
+  heap_memory& memory = m_dma.at(descriptor);
+  if (memory.is_in_access != begins) m_open_accesses += begins ? 1 : -1;
+  memory.is_in_access = begins;
+  return 0;
+}
+
+size_t fake_v4l2::dma_descriptors() const {
+  const std::lock_guard<std::mutex> hold(m_mutex);
+  return m_dma.size();
 }
 
 int fake_v4l2::poll(pollfd* watched, nfds_t count, int timeout_ms) noexcept {

@@ -51,6 +51,7 @@ struct fake_node {
   uint32_t least_buffers = 2, most_buffers = 32;
   uint32_t timestamp_flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
   std::map<uint32_t, control_offer> controls;
+  uint32_t memories = 1u << V4L2_MEMORY_MMAP;  ///< kinds of memory that its buffers may have
   bool has_ext_controls = true;
   bool is_plugged = true;
 
@@ -69,7 +70,16 @@ struct fake_node {
 class fake_v4l2 final : public video_device_calls {
  public:
   /// Calls that are no ioctl, for fail() and count().
-  enum pseudo_request : unsigned long { call_open = 1, call_close, call_mmap, call_munmap, call_poll, call_read };
+  enum pseudo_request : unsigned long {
+    call_open = 1,
+    call_close,
+    call_mmap,
+    call_munmap,
+    call_poll,
+    call_read,
+    call_allocate,
+    call_sync
+  };
 
   fake_v4l2() = default;
   ~fake_v4l2() override;
@@ -99,6 +109,10 @@ class fake_v4l2 final : public video_device_calls {
   int count(unsigned long request) const;
   size_t open_descriptors() const;
   size_t mappings() const;
+  /// Descriptors of heap memory that nobody has closed.
+  size_t dma_descriptors() const;
+  /// The processor's accesses to heap memory that have begun and not ended.
+  int open_accesses() const { return m_open_accesses; }
   size_t queued_buffers() const;
   size_t done_buffers() const;  ///< filled and not yet taken
   bool is_streaming() const;
@@ -113,11 +127,18 @@ class fake_v4l2 final : public video_device_calls {
   int munmap(void* memory, size_t length) noexcept override;
   int poll(pollfd* watched, nfds_t count, int timeout_ms) noexcept override;
   ssize_t read(int descriptor, void* memory, size_t size) noexcept override;
+  int allocate_dma(const char* heap, size_t length) noexcept override;
+  int sync_dma(int descriptor, bool begins) noexcept override;
 
  private:
   struct driver_plane {
     std::vector<uint8_t> memory;
     bool is_mapped = false;
+    uint8_t* foreign = nullptr;  ///< of the program, once it is queued
+  };
+  struct heap_memory {
+    std::vector<uint8_t> bytes;
+    bool is_in_access = false;
   };
   struct driver_buffer {
     std::vector<driver_plane> planes;
@@ -136,7 +157,7 @@ class fake_v4l2 final : public video_device_calls {
     std::deque<done_buffer> done;
     std::deque<std::vector<uint8_t>> to_read;
     bool is_streaming = false, is_gone = false;
-    uint32_t sequence = 0;
+    uint32_t sequence = 0, memory = V4L2_MEMORY_MMAP;
   };
   struct fault {
     unsigned long request = 0;
@@ -150,6 +171,10 @@ class fake_v4l2 final : public video_device_calls {
   int answer_controls(fake_node& model, unsigned long request, void* argument);
   void describe(const fake_node& model, v4l2_format& format) const;
   int apply_format(fake_node& model, v4l2_format& format, bool is_trial);
+  void request_buffers(handle& of, const fake_node& model, uint32_t count, uint32_t memory);
+  int enqueue(handle& of, const fake_node& model, const v4l2_buffer& words);
+  template <class Place>
+  int accept(handle& of, driver_plane& plane, const Place& place);
   int dequeue(handle& of, fake_node& model, v4l2_buffer& words);
   void signal(int descriptor, const handle& of);
 
@@ -158,6 +183,10 @@ class fake_v4l2 final : public video_device_calls {
   std::map<int, handle> m_handles;
   std::map<void*, driver_plane*> m_mappings;
   std::vector<std::vector<uint8_t>> m_orphans;  ///< memory that is still mapped after its descriptor was closed
+  std::map<void*, std::vector<uint8_t>> m_own;  ///< memory of the program alone
+  std::map<int, heap_memory> m_dma;
+  std::map<void*, std::vector<uint8_t>> m_closed_dma;  ///< may still be mapped
+  int m_open_accesses = 0;
   std::vector<fault> m_faults;
   std::map<unsigned long, int> m_counts;
   std::vector<std::pair<uint32_t, int32_t>> m_written;

@@ -1,6 +1,7 @@
 #include "device/raw/encoder_stage.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "util/log.h"
 
@@ -139,37 +140,59 @@ void encoder_stage::close() noexcept {
   m_permille.store(0, std::memory_order_relaxed);
 }
 
-result<bool> encoder_stage::prepare() {
+result<bool> encoder_stage::prepare(frame_sink& sink) {
   if (!m_encoder) return fail(error_code::io_failed, "the encoder is closed");
   const uint32_t kbps = m_control.kbps.load(std::memory_order_relaxed);
   if (kbps != m_kbps) {
     m_kbps = kbps;
     m_encoder->set_bitrate(kbps);
   }
-  const bool is_other_codec = change_codec();
+  const bool is_other_codec = change_codec(sink);
   const bool is_other_rate = m_divisor != m_opened_divisor;
   if (is_other_rate) {
-    if (auto followed = follow_divisor(); !followed) return tl::unexpected<error>(std::move(followed.error()));
+    if (auto followed = follow_divisor(sink); !followed) return tl::unexpected<error>(std::move(followed.error()));
   }
   if (m_control.is_keyframe_wanted.exchange(false, std::memory_order_relaxed)) m_encoder->request_keyframe();
   return is_other_codec || is_other_rate;
 }
 
-bool encoder_stage::change_codec() {
+bool encoder_stage::change_codec(frame_sink& sink) {
   const codec_id wanted = m_control.codec.load(std::memory_order_relaxed);
   if (wanted == codec_id::none || wanted == m_codec || wanted == m_refused_codec) return false;
-  if (open_encoder(wanted)) return true;
+  auto before = std::move(m_encoder);
+  if (open_encoder(wanted)) {
+    empty(*before, sink);
+    return true;
+  }
+  m_encoder = std::move(before);
   refuse_codec(wanted);
   return false;
 }
 
 /// An encoder that expects twice the pictures gives each half of its share of the bitrate. The old one is closed first: hardware may have
 /// but one.
-result<void> encoder_stage::follow_divisor() {
+result<void> encoder_stage::follow_divisor(frame_sink& sink) {
+  empty(*m_encoder, sink);
   m_encoder.reset();
   auto opened = open_encoder(m_codec);
   if (!opened) close();
   return opened;
+}
+
+/// An encoder that fails at it has no more to give; it is done with.
+void encoder_stage::empty(video_encoder& encoder, frame_sink& sink) noexcept {
+  try {
+    if (auto drained = encoder.drain(sink); !drained) {
+      log_debug(log_module::device, "{} ends with pictures inside: {}", encoder.name(), drained.error().message);
+    }
+  } catch (const std::exception& thrown) {
+    log_debug(log_module::device, "{} ends with pictures inside: {}", encoder.name(), thrown.what());
+  }
+}
+
+void encoder_stage::drain(frame_sink& sink) noexcept {
+  if (m_encoder) empty(*m_encoder, sink);
+  close();
 }
 
 result<void> encoder_stage::encode(const raw_picture& picture, frame_sink& sink) {

@@ -22,10 +22,13 @@ class encoder_stage {
   /// For pictures of this shape, so many a second; the configuration may want a smaller size and fewer of them.
   [[nodiscard]] result<void> open(const picture_shape& shape, double frame_rate);
   void close() noexcept;
+  /// The pictures that are still inside go out, and it is closed: before the end of a stream whose sink still takes them.
+  void drain(frame_sink& sink) noexcept;
   /// Of the pictures expected, one of so many comes from here on. Effective with prepare().
   void set_divisor(uint32_t divisor) noexcept { m_divisor = divisor; }
   /// Does what was asked for. True: the encoder is another one from here on, and description() with it.
-  [[nodiscard]] result<bool> prepare();
+  /// What the one before still held goes to the sink first.
+  [[nodiscard]] result<bool> prepare(frame_sink& sink);
   [[nodiscard]] result<void> encode(const raw_picture& picture, frame_sink& sink);
   video_description description() const;
   const char* name() const noexcept { return m_encoder ? m_encoder->name() : ""; }
@@ -54,8 +57,9 @@ class encoder_stage {
 
   video_encoder_options options_for(codec_id codec) const;
   result<void> open_encoder(codec_id codec);
-  bool change_codec();
-  result<void> follow_divisor();
+  bool change_codec(frame_sink& sink);
+  result<void> follow_divisor(frame_sink& sink);
+  static void empty(video_encoder& encoder, frame_sink& sink) noexcept;
   void tell_of_profile(codec_id codec);
   void refuse_codec(codec_id codec);
   void measure_load() noexcept;

@@ -52,6 +52,8 @@ result<step_outcome> raw_source::step(time_point now, frame_sink& sink) {
   m_due = now + between_looks;
   auto taken = m_feed->take(now);
   if (!taken) {
+    // What the camera gave before it went is still good.
+    m_stage.drain(sink);
     close();
     return tl::unexpected<error>(std::move(taken.error()));
   }
@@ -68,7 +70,7 @@ result<step_outcome> raw_source::step(time_point now, frame_sink& sink) {
 
 result<void> raw_source::encode(const raw_picture& picture, frame_sink& sink) {
   m_stage.set_divisor(m_gate.divisor());
-  const auto is_changed = m_stage.prepare();
+  const auto is_changed = m_stage.prepare(sink);
   if (!is_changed) return tl::unexpected<error>(is_changed.error());
   if (*is_changed) {
     stream_description description;

@@ -71,6 +71,12 @@ void joined_source::close() noexcept {
   m_reopen_delay = {};
 }
 
+void joined_source::drain(frame_sink& sink) noexcept {
+  m_sink = &sink;
+  if (m_video.is_open) m_video.source->drain(m_video);
+  m_sink = nullptr;
+}
+
 void joined_source::open_sound(time_point now) {
   auto opened = m_sound.source->open();
   if (!opened) return on_sound_failure(opened.error(), now);

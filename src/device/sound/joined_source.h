@@ -19,6 +19,7 @@ class joined_source final : public media_source {
   time_point next_due() const noexcept override;
   result<step_outcome> step(time_point now, frame_sink& sink) override;
   int poll_descriptor() const noexcept override;
+  void drain(frame_sink& sink) noexcept override;
   stream_control& control() noexcept override { return m_video.source->control(); }
   int return_descriptor() const noexcept override { return m_video.source->return_descriptor(); }
   source_health health() const noexcept override;

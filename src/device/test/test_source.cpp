@@ -158,7 +158,7 @@ result<bool> test_source::step_video(time_point now, frame_sink& sink) {
   m_next_picture = newest;
   const time_point due = picture_due();
   ++m_next_picture;
-  auto is_changed = m_stage.prepare();
+  auto is_changed = m_stage.prepare(sink);
   if (!is_changed) return is_changed;
   if (*is_changed) sink.on_description(description());
   const int64_t wall_us = wall_us_at(due), into_second = wall_us % us_per_second;

@@ -26,6 +26,7 @@ class test_source final : public media_source {
   void close() noexcept override;
   time_point next_due() const noexcept override;
   result<step_outcome> step(time_point now, frame_sink& sink) override;
+  void drain(frame_sink& sink) noexcept override { m_stage.drain(sink); }
   stream_control& control() noexcept override { return m_stage.control(); }
   source_health health() const noexcept override;
 

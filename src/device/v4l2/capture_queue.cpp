@@ -2,28 +2,57 @@
 
 #include <linux/videodev2.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 namespace campush {
 
 namespace {
+
+/// Beyond a raw picture of 8192 x 8192 with 16 bits.
+constexpr uint32_t largest_plane = 1u << 28;
+constexpr buffer_origin origins_by_preference[] = {buffer_origin::driver, buffer_origin::process,
+                                                   buffer_origin::dma_heap, buffer_origin::read_calls};
+
+uint32_t kernel_memory(buffer_origin origin) noexcept {
+  if (origin == buffer_origin::process) return V4L2_MEMORY_USERPTR;
+  return origin == buffer_origin::dma_heap ? V4L2_MEMORY_DMABUF : V4L2_MEMORY_MMAP;
+}
+
+/// Drivers share whole pages with a program.
+uint32_t in_whole_pages(uint32_t size) noexcept {
+  const auto page = static_cast<uint32_t>(::sysconf(_SC_PAGESIZE));
+  return (size + page - 1) / page * page;
+}
 
 /// A buffer descriptor with room for planes, as the driver wants it.
 struct driver_buffer {
   v4l2_buffer words{};
   std::array<v4l2_plane, VIDEO_MAX_PLANES> planes{};
 
-  driver_buffer(const v4l2_node& node, uint32_t index) noexcept {
+  driver_buffer(const v4l2_node& node, buffer_origin origin, uint32_t index) noexcept {
     words.type = node.buffer_type();
-    words.memory = V4L2_MEMORY_MMAP;
+    words.memory = kernel_memory(origin);
     words.index = index;
     if (!node.capabilities().is_multiplanar) return;
     words.m.planes = planes.data();
     words.length = VIDEO_MAX_PLANES;
   }
 };
+
+/// Says where a plane lies; `place` is that of a buffer or that of a plane of one.
+template <class Place>
+void locate(Place& place, buffer_origin origin, const buffer_memory::plane& memory) noexcept {
+  if (origin == buffer_origin::process) {
+    place.m.userptr = reinterpret_cast<unsigned long>(memory.data);
+  } else if (origin == buffer_origin::dma_heap) {
+    place.m.fd = memory.dma;
+  }
+  place.length = memory.length;
+}
 
 /// struct timeval has the width of time_t, which the kernel reads off the number of the call: both widths of 32-bit ARM are right.
 int64_t stamp_us(const timeval& stamp) noexcept {
@@ -36,60 +65,81 @@ int64_t stamp_us(const timeval& stamp) noexcept {
 }  // namespace
 
 buffer_memory::~buffer_memory() {
-  if (!m_heap.empty()) return;
   for (const buffer& entry : m_buffers) {
-    for (uint32_t i = 0; i < entry.plane_count; ++i) m_calls.munmap(entry.planes[i].data, entry.planes[i].length);
+    for (uint32_t i = 0; i < entry.plane_count; ++i) {
+      m_calls.munmap(entry.planes[i].data, entry.planes[i].length);
+      if (entry.planes[i].dma >= 0) m_calls.close(entry.planes[i].dma);
+    }
   }
 }
 
-result<void> capture_queue::start(const capture_format& format, uint32_t buffers) {
+result<void> capture_queue::start(const capture_format& format, uint32_t buffers, const memory_wish& wish) {
   stop();
   m_picture_size = format.sizes[0];
-  m_memory = std::make_shared<buffer_memory>(m_node.calls());
-  auto started = m_node.capabilities().can_stream ? start_streaming(buffers) : start_reading(format, buffers);
-  if (!started && started.error().code == error_code::unsupported && m_node.capabilities().can_read &&
-      !m_is_streaming) {
-    // Some drivers announce streaming and refuse to share memory.
-    free_driver_buffers();
+  const node_capabilities& has = m_node.capabilities();
+  std::optional<error> first;
+  for (const buffer_origin origin : origins_by_preference) {
+    const bool is_offered = origin == buffer_origin::read_calls ? has.can_read : has.can_stream;
+    const bool is_wanted = wish.origin == buffer_origin::automatic || wish.origin == origin;
+    if (!is_offered || !is_wanted) continue;
+    m_origin = origin;
     m_memory = std::make_shared<buffer_memory>(m_node.calls());
-    started = start_reading(format, buffers);
+    auto started = start_with(format, buffers, wish.dma_heap);
+    if (started) return started;
+    // Some drivers announce streaming and refuse to share memory of one kind or all.
+    const bool may_take_another = started.error().code == error_code::unsupported && !m_is_streaming;
+    if (!first) first = std::move(started.error());
+    stop();
+    if (!may_take_another) break;
   }
-  if (!started) stop();
-  return started;
+  if (first) return tl::unexpected<error>(std::move(*first));
+  return fail(error_code::unsupported, m_node.path() + ": its driver has no buffers of the kind " +
+                                           buffer_origin_name(wish.origin) + ", read() alone");
 }
 
-result<void> capture_queue::start_streaming(uint32_t buffers) {
-  m_uses_read = false;
-  v4l2_requestbuffers request{};
-  request.count = std::min(buffers, buffer_memory::max_buffers);
-  request.type = m_node.buffer_type();
-  request.memory = V4L2_MEMORY_MMAP;
-  int reason = m_node.call(VIDIOC_REQBUFS, &request);
-  if (reason == ENOMEM && request.count > 2) {
-    request.count = 2;
-    reason = m_node.call(VIDIOC_REQBUFS, &request);
+result<void> capture_queue::start_with(const capture_format& format, uint32_t buffers, const std::string& heap) {
+  if (uses_read()) return start_reading(format, buffers);
+  if (auto requested = request(buffers); !requested) return requested;
+  m_memory->m_buffers.reserve(m_count);
+  for (uint32_t index = 0; index < m_count; ++index) {
+    auto there = m_origin == buffer_origin::driver ? map(index) : allocate(format, heap);
+    if (!there) return there;
   }
-  if (reason != 0) return tl::unexpected<error>(m_node.error_of(reason, "VIDIOC_REQBUFS"));
-  if (request.count == 0 || request.count > buffer_memory::max_buffers) {
-    return fail(error_code::limit_reached,
-                m_node.path() + ": the driver has " + std::to_string(request.count) + " buffers");
+  if (const int reason = enqueue_all(); reason != 0) {
+    return tl::unexpected<error>(m_node.error_of(reason, "VIDIOC_QBUF"));
   }
-  m_memory->m_buffers.reserve(request.count);
-  for (uint32_t index = 0; index < request.count; ++index) {
-    if (auto mapped = map(index); !mapped) return mapped;
-  }
-  m_count = request.count;
-  if (reason = enqueue_all(); reason != 0) return tl::unexpected<error>(m_node.error_of(reason, "VIDIOC_QBUF"));
   int type = static_cast<int>(m_node.buffer_type());
   m_is_streaming = true;
-  if (reason = m_node.call(VIDIOC_STREAMON, &type); reason != 0) {
+  if (const int reason = m_node.call(VIDIOC_STREAMON, &type); reason != 0) {
     return tl::unexpected<error>(m_node.error_of(reason, "VIDIOC_STREAMON"));
   }
   return {};
 }
 
+result<void> capture_queue::request(uint32_t buffers) {
+  v4l2_requestbuffers wish{};
+  wish.count = std::min(buffers, buffer_memory::max_buffers);
+  wish.type = m_node.buffer_type();
+  wish.memory = kernel_memory(m_origin);
+  int reason = m_node.call(VIDIOC_REQBUFS, &wish);
+  if (reason == ENOMEM && wish.count > 2) {
+    wish.count = 2;
+    reason = m_node.call(VIDIOC_REQBUFS, &wish);
+  }
+  if (reason != 0) {
+    const std::string kind = buffer_origin_name(m_origin);
+    return tl::unexpected<error>(m_node.error_of(reason, "VIDIOC_REQBUFS (" + kind + ")"));
+  }
+  if (wish.count == 0 || wish.count > buffer_memory::max_buffers) {
+    return fail(error_code::limit_reached,
+                m_node.path() + ": the driver has " + std::to_string(wish.count) + " buffers");
+  }
+  m_count = wish.count;
+  return {};
+}
+
 result<void> capture_queue::map(uint32_t index) {
-  driver_buffer answer(m_node, index);
+  driver_buffer answer(m_node, m_origin, index);
   if (const int reason = m_node.call(VIDIOC_QUERYBUF, &answer.words); reason != 0) {
     return tl::unexpected<error>(m_node.error_of(reason, "VIDIOC_QUERYBUF"));
   }
@@ -107,7 +157,34 @@ result<void> capture_queue::map(uint32_t index) {
     if (memory == MAP_FAILED) {
       return tl::unexpected<error>(m_node.error_of(length != 0 ? errno : EINVAL, "mmap"));
     }
-    out.planes[plane] = {static_cast<uint8_t*>(memory), length};
+    out.planes[plane] = {static_cast<uint8_t*>(memory), length, -1};
+    out.plane_count = plane + 1;
+  }
+  return {};
+}
+
+/// A buffer of this program's, as long as the format says.
+result<void> capture_queue::allocate(const capture_format& format, const std::string& heap) {
+  m_memory->m_buffers.emplace_back();
+  buffer_memory::buffer& out = m_memory->m_buffers.back();
+  video_device_calls& calls = m_node.calls();
+  for (uint32_t plane = 0; plane < format.plane_count; ++plane) {
+    if (format.sizes[plane] == 0 || format.sizes[plane] > largest_plane) {
+      return fail(error_code::unsupported, m_node.path() + ": the driver does not say how long its buffers are");
+    }
+    const uint32_t length = in_whole_pages(format.sizes[plane]);
+    const bool is_imported = m_origin == buffer_origin::dma_heap;
+    const int dma = is_imported ? calls.allocate_dma(heap.c_str(), length) : -1;
+    if (is_imported && dma < 0) {
+      return fail(error_code::unsupported, error_from_errno(errno, m_node.path() + ": memory of " + heap).message);
+    }
+    void* const memory = calls.mmap(length, dma, 0);
+    if (memory == MAP_FAILED) {
+      const int reason = errno;
+      if (dma >= 0) calls.close(dma);
+      return tl::unexpected<error>(m_node.error_of(reason, "mmap"));
+    }
+    out.planes[plane] = {static_cast<uint8_t*>(memory), length, dma};
     out.plane_count = plane + 1;
   }
   return {};
@@ -116,16 +193,15 @@ result<void> capture_queue::map(uint32_t index) {
 result<void> capture_queue::start_reading(const capture_format& format, uint32_t buffers) {
   constexpr uint32_t least_coded_buffer = 512u << 10;
   const bool is_coded = format.format.codec != codec_id::none || format.format.raw == pixel_format::mjpeg;
-  const uint32_t size = std::max(format.sizes[0], is_coded ? least_coded_buffer : 1);
-  m_uses_read = true;
-  m_count = std::min(buffers, buffer_memory::max_buffers);
-  m_memory->m_heap.assign(m_count, std::vector<uint8_t>(size));
-  for (auto& bytes : m_memory->m_heap) {
-    buffer_memory::buffer entry;
-    entry.plane_count = 1;
-    entry.planes[0] = {bytes.data(), size};
-    m_memory->m_buffers.push_back(entry);
+  capture_format room = format;
+  room.plane_count = 1;
+  room.sizes[0] = std::max(format.sizes[0], is_coded ? least_coded_buffer : 1);
+  const uint32_t count = std::min(buffers, buffer_memory::max_buffers);
+  m_memory->m_buffers.reserve(count);
+  for (uint32_t index = 0; index < count; ++index) {
+    if (auto there = allocate(room, {}); !there) return there;
   }
+  m_count = count;
   m_with_driver = m_count == 32 ? UINT32_MAX : (1u << m_count) - 1;
   return {};
 }
@@ -141,18 +217,18 @@ void capture_queue::stop() noexcept {
 
 /// What is mapped goes first: drivers before Linux 4.20 free no buffer that is.
 void capture_queue::free_driver_buffers() noexcept {
-  const bool had_buffers = m_memory != nullptr && !m_uses_read;
+  const bool had_buffers = m_memory != nullptr && !uses_read();
   m_memory.reset();
   m_count = m_with_driver = 0;
   if (!had_buffers || !m_node.is_open()) return;
   v4l2_requestbuffers none{};
   none.type = m_node.buffer_type();
-  none.memory = V4L2_MEMORY_MMAP;
+  none.memory = kernel_memory(m_origin);
   m_node.call(VIDIOC_REQBUFS, &none);
 }
 
 int capture_queue::restart() noexcept {
-  if (m_uses_read) return 0;
+  if (uses_read()) return 0;
   int type = static_cast<int>(m_node.buffer_type());
   if (const int reason = m_node.call(VIDIOC_STREAMOFF, &type); reason != 0) return reason;
   if (const int reason = enqueue_all(); reason != 0) return reason;
@@ -173,19 +249,28 @@ int capture_queue::enqueue_all() noexcept {
 }
 
 int capture_queue::enqueue(uint32_t index) noexcept {
-  if (!m_uses_read) {
-    driver_buffer wish(m_node, index);
+  if (!uses_read()) {
+    driver_buffer wish(m_node, m_origin, index);
+    const buffer_memory::buffer& entry = m_memory->m_buffers[index];
     if (m_node.capabilities().is_multiplanar) {
-      const buffer_memory::buffer& entry = m_memory->m_buffers[index];
       wish.words.length = entry.plane_count;
-      for (uint32_t plane = 0; plane < entry.plane_count; ++plane) {
-        wish.planes[plane].length = entry.planes[plane].length;
-      }
+      for (uint32_t plane = 0; plane < entry.plane_count; ++plane)
+        locate(wish.planes[plane], m_origin, entry.planes[plane]);
+    } else if (m_origin != buffer_origin::driver) {
+      locate(wish.words, m_origin, entry.planes[0]);
     }
+    sync(index, false);
     if (const int reason = m_node.call(VIDIOC_QBUF, &wish.words); reason != 0) return reason;
   }
   m_with_driver |= 1u << index;
   return 0;
+}
+
+/// Memory of a heap may be cached apart from what the device sees. Where the kernel cannot tell, there is nothing to be done.
+void capture_queue::sync(uint32_t index, bool begins) noexcept {
+  if (m_origin != buffer_origin::dma_heap) return;
+  const buffer_memory::buffer& entry = m_memory->m_buffers[index];
+  for (uint32_t plane = 0; plane < entry.plane_count; ++plane) m_node.calls().sync_dma(entry.planes[plane].dma, begins);
 }
 
 int capture_queue::requeue_returned() noexcept {
@@ -207,15 +292,16 @@ uint32_t capture_queue::queued() const noexcept {
 }
 
 int capture_queue::take(captured_buffer& out) noexcept {
-  return m_uses_read ? take_read(out) : take_streamed(out);
+  return uses_read() ? take_read(out) : take_streamed(out);
 }
 
 int capture_queue::take_streamed(captured_buffer& out) noexcept {
-  driver_buffer answer(m_node, 0);
+  driver_buffer answer(m_node, m_origin, 0);
   if (const int reason = m_node.call(VIDIOC_DQBUF, &answer.words); reason != 0) return reason;
   const v4l2_buffer& words = answer.words;
   if (words.index >= m_count || (m_with_driver >> words.index & 1) == 0) return EBADMSG;
   m_with_driver &= ~(1u << words.index);
+  sync(words.index, true);
   const buffer_memory::buffer& entry = m_memory->m_buffers[words.index];
   const bool is_multiplanar = m_node.capabilities().is_multiplanar;
   out = {};

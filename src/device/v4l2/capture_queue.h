@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "device/v4l2/v4l2_negotiation.h"
@@ -17,6 +18,7 @@ class buffer_memory {
   struct plane {
     uint8_t* data = nullptr;
     uint32_t length = 0;
+    int dma = -1;  ///< descriptor of memory in a heap
   };
   struct buffer {
     uint32_t plane_count = 0;
@@ -36,7 +38,6 @@ class buffer_memory {
   friend class capture_queue;
   video_device_calls& m_calls;
   std::vector<buffer> m_buffers;
-  std::vector<std::vector<uint8_t>> m_heap;  ///< for read(); otherwise the buffers are mapped
   std::atomic<uint32_t> m_returned{0};
 };
 
@@ -57,7 +58,8 @@ struct captured_buffer {
   bool is_last = false;     ///< the driver ends its stream with it
 };
 
-/// Buffers between driver and program: MMAP streaming, or read() where the driver has only that.
+/// Buffers between driver and program: those of the driver (MMAP), else pages of this program (USERPTR), else memory of a heap (DMABUF),
+/// or read() where the driver takes none of them.
 /// Shape: start(), then take() and give_back() (of memory()) as they come, restart() after a fault, stop().
 /// Errors: an errno each, 0 for none; take() has EAGAIN for "nothing yet", EBADMSG for a buffer that the driver was not given.
 /// Thread: one thread. Allocates in start() alone.
@@ -68,7 +70,11 @@ class capture_queue {
   capture_queue(const capture_queue&) = delete;
   capture_queue& operator=(const capture_queue&) = delete;
 
-  [[nodiscard]] result<void> start(const capture_format& format, uint32_t buffers);
+  struct memory_wish {
+    buffer_origin origin = buffer_origin::automatic;
+    std::string dma_heap{};
+  };
+  [[nodiscard]] result<void> start(const capture_format& format, uint32_t buffers, const memory_wish& wish);
   void stop() noexcept;
   /// The driver forgets what it has and starts again with the buffers that are not leased.
   [[nodiscard]] int restart() noexcept;
@@ -77,20 +83,25 @@ class capture_queue {
   [[nodiscard]] int requeue_returned() noexcept;
 
   bool is_started() const noexcept { return m_memory != nullptr; }
-  bool uses_read() const noexcept { return m_uses_read; }
+  bool uses_read() const noexcept { return m_origin == buffer_origin::read_calls; }
+  /// Where the buffers lie: never automatic once it is started.
+  buffer_origin origin() const noexcept { return m_origin; }
   const std::shared_ptr<buffer_memory>& memory() const noexcept { return m_memory; }
   /// Buffers that the driver can fill.
   uint32_t queued() const noexcept;
   uint32_t buffer_count() const noexcept { return m_count; }
 
  private:
-  result<void> start_streaming(uint32_t buffers);
+  result<void> start_with(const capture_format& format, uint32_t buffers, const std::string& heap);
+  result<void> request(uint32_t buffers);
   result<void> map(uint32_t index);
+  result<void> allocate(const capture_format& format, const std::string& heap);
   result<void> start_reading(const capture_format& format, uint32_t buffers);
   int enqueue(uint32_t index) noexcept;
   int enqueue_all() noexcept;
   int take_streamed(captured_buffer& out) noexcept;
   int take_read(captured_buffer& out) noexcept;
+  void sync(uint32_t index, bool begins) noexcept;
   void free_driver_buffers() noexcept;
 
   const v4l2_node& m_node;
@@ -98,7 +109,7 @@ class capture_queue {
   uint32_t m_count = 0;
   uint32_t m_picture_size = 0;  ///< of the first plane, as agreed on; 0: unknown
   uint32_t m_with_driver = 0;   ///< bits, as m_returned; with read(): free buffers
-  bool m_uses_read = false;
+  buffer_origin m_origin = buffer_origin::driver;
   bool m_is_streaming = false;
 };
 

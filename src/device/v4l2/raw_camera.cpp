@@ -9,7 +9,8 @@ namespace campush {
 
 bool operator==(const raw_camera_settings& left, const raw_camera_settings& right) {
   return left.camera_id == right.camera_id && left.device == right.device && left.fourccs == right.fourccs &&
-         left.width == right.width && left.height == right.height && left.frame_rate == right.frame_rate;
+         left.width == right.width && left.height == right.height && left.frame_rate == right.frame_rate &&
+         left.memory == right.memory && left.dma_heap == right.dma_heap;
 }
 
 raw_camera_settings raw_settings(const camera_config& camera, const std::string& device) {
@@ -25,7 +26,11 @@ raw_camera_settings raw_settings(const camera_config& camera, const std::string&
     const source_config& source = stream.source;
     if (source.type != source_type::v4l2 || canonical_node(source.device) != node) continue;
     // All streams on one node find each other by the name that the first gives it.
-    if (out.device.empty()) out.device = source.device;
+    if (out.device.empty()) {
+      out.device = source.device;
+      out.dma_heap = source.dma_heap;
+    }
+    if (out.memory == buffer_origin::automatic) out.memory = buffer_origin_of(source.memory);
     keep_larger(captured, source.width, source.height);
     keep_larger(encoded, stream.encoder.width, stream.encoder.height);
     captured_rate = std::max(captured_rate, source.frame_rate);

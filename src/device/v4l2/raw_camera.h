@@ -19,6 +19,8 @@ struct raw_camera_settings {
   std::vector<uint32_t> fourccs;  ///< the preferred first
   uint32_t width = 0, height = 0;
   double frame_rate = 0;
+  buffer_origin memory = buffer_origin::automatic;
+  std::string dma_heap;
   friend bool operator==(const raw_camera_settings&, const raw_camera_settings&);
 };
 /// Size and rate of the source sections where one has them, else of the largest and the fastest encoder section.

@@ -77,6 +77,8 @@ result<void> raw_session::open(codec_library& library) {
   request.width = m_settings.width;
   request.height = m_settings.height;
   request.frame_rate = m_settings.frame_rate;
+  request.memory = m_settings.memory;
+  request.dma_heap = m_settings.dma_heap;
   const auto agreed = m_device.configure(request);
   if (!agreed) return tl::unexpected<error>(agreed.error());
   const bool is_jpeg = agreed->format.raw == pixel_format::mjpeg;

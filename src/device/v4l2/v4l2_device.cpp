@@ -45,6 +45,7 @@ result<void> v4l2_device::open(const std::string& path) {
 result<capture_format> v4l2_device::configure(const capture_request& request) {
   auto agreed = negotiate(m_node, request);
   if (agreed) m_format = *agreed;
+  m_memory = {request.memory, request.dma_heap};
   return agreed;
 }
 
@@ -58,7 +59,11 @@ result<void> v4l2_device::start(uint32_t buffers, time_point now) {
   m_is_overdue = false;
   m_last_picture = {};
   m_silent_until = now + patience_at_start;
-  return m_queue.start(m_format, buffers);
+  auto started = m_queue.start(m_format, buffers, m_memory);
+  if (started && m_queue.origin() != buffer_origin::driver) {
+    log_info(log_module::device, "{}: its pictures come by {}", m_node.path(), buffer_origin_name(m_queue.origin()));
+  }
+  return started;
 }
 
 void v4l2_device::close() noexcept {

@@ -69,6 +69,7 @@ class v4l2_device {
   v4l2_node m_node;
   capture_queue m_queue;
   capture_format m_format;
+  capture_queue::memory_wish m_memory;
   capture_timestamps m_times;
   rate_counter m_damage_lines;
 

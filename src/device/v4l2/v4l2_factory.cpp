@@ -50,6 +50,9 @@ class v4l2_camera_source final : public media_source {
     if (source == nullptr) return fail(error_code::invalid_argument, "the camera is not open");
     return source->step(now, sink);
   }
+  void drain(frame_sink& sink) noexcept override {
+    if (media_source* const source = m_active.load()) source->drain(sink);
+  }
   int poll_descriptor() const noexcept override {
     const media_source* const source = m_active.load();
     return source != nullptr ? source->poll_descriptor() : -1;

@@ -11,6 +11,9 @@ namespace campush {
 
 namespace {
 
+/// By buffer_origin; the last one is not for the configuration.
+constexpr const char* names_of_origins[] = {"auto", "mmap", "userptr", "dmabuf", "read"};
+
 /// Coded formats as they are preferred; then raw ones, those first that an encoder takes without conversion, then those with all
 /// colour, MJPEG (which has to be decoded) and GREY (which lacks colour) last. H264_MVC is left out: two views are not one stream.
 constexpr known_format known_formats[] = {
@@ -79,6 +82,17 @@ double rate_of(const v4l2_fract& interval) noexcept {
 }
 
 }  // namespace
+
+const char* buffer_origin_name(buffer_origin origin) noexcept {
+  return names_of_origins[static_cast<size_t>(origin)];
+}
+
+buffer_origin buffer_origin_of(std::string_view name) noexcept {
+  for (size_t i = 0; i < std::size(names_of_origins) - 1; ++i) {
+    if (name == names_of_origins[i]) return static_cast<buffer_origin>(i);
+  }
+  return buffer_origin::automatic;
+}
 
 const known_format* find_format(uint32_t fourcc) noexcept {
   for (const known_format& format : known_formats) {

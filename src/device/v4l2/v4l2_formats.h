@@ -10,6 +10,18 @@
 
 namespace campush {
 
+/// Where the buffers lie that the driver fills, as source.memory has it.
+enum class buffer_origin : uint8_t {
+  automatic,  ///< the first of the following that the driver takes
+  driver,     ///< its own, mapped here (MMAP)
+  process,    ///< this program's (USERPTR)
+  dma_heap,   ///< a heap of the kernel's (DMABUF)
+  read_calls  ///< copied by read(); not to be asked for
+};
+const char* buffer_origin_name(buffer_origin origin) noexcept;
+/// Of a name as source.memory has it; automatic for any other.
+buffer_origin buffer_origin_of(std::string_view name) noexcept;
+
 /// A format that this program can take: either coded pictures (codec) or raw ones (raw).
 struct known_format {
   uint32_t fourcc = 0;

@@ -13,6 +13,8 @@ struct capture_request {
   std::vector<uint32_t> fourccs;  ///< the preferred first; one of them it must be
   uint32_t width = 0, height = 0;
   double frame_rate = 0;
+  buffer_origin memory = buffer_origin::automatic;
+  std::string dma_heap{};
 };
 
 /// What the driver agreed to.

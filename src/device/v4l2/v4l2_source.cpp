@@ -142,6 +142,8 @@ result<stream_description> v4l2_source::start(time_point now) {
   request.width = has_own_size ? m_config.source.width : wanted.width;
   request.height = has_own_size ? m_config.source.height : wanted.height;
   request.frame_rate = m_config.source.frame_rate > 0 ? m_config.source.frame_rate : wanted.frame_rate;
+  request.memory = buffer_origin_of(m_config.source.memory);
+  request.dma_heap = m_config.source.dma_heap;
   const auto agreed = m_device.configure(request);
   if (!agreed) return tl::unexpected<error>(agreed.error());
   const codec_id other = m_codec == codec_id::h264 ? codec_id::h265 : codec_id::h264;

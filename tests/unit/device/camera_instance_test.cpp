@@ -260,7 +260,7 @@ TEST(stream_capture, takes_an_exception_of_a_source_for_a_failure) {
 TEST(camera_instance, stops_at_once_while_a_stream_waits) {
   system_clock time;
   const source_factory factory = [&time](const camera_config&, const stream_config&, const clock&) {
-    const std::vector<source_script> scripts{{"", 1000, std::chrono::hours(1), ""}};
+    const std::vector<source_script> scripts{{"", 1000, std::chrono::hours(1), "", 0, true}};
     return result<std::unique_ptr<media_source>>(std::make_unique<scripted_source>(time, scripts));
   };
   recording_observer observer;
@@ -275,7 +275,7 @@ TEST(camera_instance, stops_at_once_while_a_stream_waits) {
   const time_point before = time.now();
   camera.stop();
   EXPECT_LT(time.now() - before, seconds(1));
-  EXPECT_THAT(observer.heard, ElementsAre("opened", "frame"));
+  EXPECT_THAT(observer.heard, ElementsAre("opened", "frame", "frame")) << "the last is what the source still held";
 }
 
 }  // namespace

@@ -264,6 +264,40 @@ TEST_F(raw_sources, closes_the_camera_whatever_fails) {
   EXPECT_EQ(camera.closes, 3);
 }
 
+TEST_F(raw_sources, gives_out_what_the_encoder_holds_when_it_is_drained) {
+  library.most_held = 3;
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(run(10));
+  ASSERT_EQ(frames.all.size(), 7u);
+  source->drain(frames);
+  ASSERT_EQ(frames.all.size(), 10u);
+  EXPECT_EQ(frames.all.back().frame.capture_time, time.now());
+  source->close();
+  source->drain(frames);
+  EXPECT_EQ(frames.all.size(), 10u);
+}
+
+TEST_F(raw_sources, gives_out_what_the_encoder_holds_when_the_camera_is_gone) {
+  library.most_held = 3;
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(run(10));
+  camera.take_error = "/dev/video0: No such device";
+  EXPECT_FALSE(run(1));
+  EXPECT_EQ(frames.all.size(), 10u);
+}
+
+/// The old encoder's frames belong to the old description.
+TEST_F(raw_sources, gives_out_what_the_encoder_holds_before_another_codec) {
+  library.most_held = 3;
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(run(10));
+  EXPECT_EQ(source->control().set_codec(codec_id::h265), control_outcome::accepted);
+  ASSERT_TRUE(run(4));
+  ASSERT_EQ(frames.all.size(), 11u);
+  for (size_t i = 0; i < 10; ++i) EXPECT_EQ(frames.all[i].frame.codec, codec_id::h264) << i;
+  EXPECT_EQ(frames.all[10].frame.codec, codec_id::h265);
+}
+
 TEST_F(raw_sources, asks_the_feed_again_soon_although_nothing_comes) {
   ASSERT_TRUE(open());
   const auto stepped = source->step(time.now(), frames);

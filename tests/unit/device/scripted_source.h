@@ -19,6 +19,7 @@ struct source_script {
   duration period = std::chrono::milliseconds(40);
   std::string step_error;  ///< after `frames` frames; empty: the source ends
   uint64_t wider_at = 0;   ///< from this frame on it is described as 1280 wide; 0: never
+  bool holds_one = false;  ///< a frame that drain() gives
 };
 
 /// Plays its scripts one after the other, one for each open(); the last one is repeated.
@@ -64,6 +65,9 @@ class scripted_source final : public media_source {
   }
   stream_control& control() noexcept override { return m_control; }
   void interrupt() noexcept override { ++interrupts; }
+  void drain(frame_sink& sink) noexcept override {
+    if (m_script.holds_one) sink.on_frame({});
+  }
 
   std::vector<time_point> opened_at;
   int closes = 0;

@@ -108,7 +108,7 @@ TEST(picture_leases, allocate_nothing_for_a_picture) {
   const auto agreed = negotiate(open_node, {{V4L2_PIX_FMT_GREY}, 0, 0, 0});
   ASSERT_TRUE(agreed);
   capture_queue queue(open_node);
-  ASSERT_TRUE(queue.start(*agreed, 4));
+  ASSERT_TRUE(queue.start(*agreed, 4, {}));
   picture_leases leases(*agreed, queue.memory());
   picture_mailbox box;
   std::vector<uint8_t> bytes(256);
