@@ -41,11 +41,11 @@ class push_case(guest.guest_case):
         harness.eventually(lambda: f"{pictures} pictures after {base}, now {self.pictures_at_sink()}",
                            lambda: self.pictures_at_sink() >= base + pictures, seconds)
 
-    def pushed_without_loss(self, device, codec, prepare=lambda: None):
+    def pushed_without_loss(self, device, codec, prepare=lambda: None, **source):
         """The recording of a run in which the guest was fast enough for every picture: on a busy machine it has three tries."""
         for _ in range(3):
             prepare()
-            agent = self.run_agent(device, codec)
+            agent = self.run_agent(device, codec, **source)
             # What was lost before the first picture went out is no gap.
             self.until_pushed(1)
             before = agent.stream()["health"]

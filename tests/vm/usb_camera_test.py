@@ -72,6 +72,12 @@ class agent_on_a_usb_camera(camera_case, push_case.push_case):
                 self.check_plays(clip, self.pushed_without_loss(NODE, codec))
                 self.unplug(camera)
 
+    def test_pushes_what_the_camera_encodes_into_memory_of_the_agent(self):
+        clip, camera = self.plug_in("gate_sub.h264", "h264", "loop")
+        self.check_plays(clip, self.pushed_without_loss(NODE, "h264", memory="userptr"))
+        self.agents[-1].expect("its pictures come by userptr")
+        self.unplug(camera)
+
     def test_lists_the_camera(self):
         self.plug_in("gate_sub.h264", "h264", "loop")
         listed = json.loads(self.guest.text(f"{harness.CAMPUSH} devices --json"))
