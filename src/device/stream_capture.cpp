@@ -13,10 +13,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr duration first_reopen_delay = seconds(1);
-constexpr duration longest_reopen_delay = seconds(30);
-/// A source that ran this long was in order: its next failure is a new one.
-constexpr duration healthy_after = seconds(30);
 /// A node that comes back is announced several times: when it is made, and whenever its permissions change.
 constexpr duration between_early_tries = std::chrono::milliseconds(100);
 constexpr duration next_try_of_returned = std::chrono::milliseconds(500);
@@ -153,7 +149,7 @@ void stream_capture::on_early_failure(const error& failure, time_point now) {
   m_watch_from = now + between_early_tries;
   log_debug(log_module::device, "cam{}/{}: not back yet: {}", m_camera_id, m_config.name, failure.message);
   if (failure.code == error_code::not_found) return;
-  m_reopen_delay = duration::zero();
+  m_reopen_delay.reset();
   m_due = std::min(m_due, now + next_try_of_returned);
   m_facts.reopen_at = m_due;
   m_facts.last_error = failure.message;
@@ -168,15 +164,13 @@ void stream_capture::on_failure(const error& failure, time_point now) {
     m_due = time_point::max();
     return;
   }
-  const bool was_healthy = m_phase == capture_phase::running && now - m_opened_at >= healthy_after;
-  const bool is_first = m_reopen_delay == duration::zero() || was_healthy;
-  m_reopen_delay = is_first ? first_reopen_delay : std::min(m_reopen_delay * 2, longest_reopen_delay);
+  const duration wait = m_reopen_delay.next(m_phase == capture_phase::running ? now - m_opened_at : duration::zero());
   m_phase = capture_phase::waiting;
-  m_due = now + m_reopen_delay;
+  m_due = now + wait;
   m_facts.state = camera_state::reopening;
   m_facts.reopen_at = m_due;
   log_warn(log_module::device, "cam{}/{}: source failed, next try in {} s: {}", m_camera_id, m_config.name,
-           std::chrono::duration_cast<seconds>(m_reopen_delay).count(), failure.message);
+           std::chrono::duration_cast<seconds>(wait).count(), failure.message);
   report_failure(failure);
 }
 

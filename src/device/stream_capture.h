@@ -6,6 +6,7 @@
 #include <string>
 
 #include "device/camera_manager.h"
+#include "device/reopen_delay.h"
 
 namespace campush {
 
@@ -84,7 +85,7 @@ class stream_capture final : private frame_sink {
   capture_phase m_phase = capture_phase::waiting;
   time_point m_due{};
   time_point m_opened_at{};
-  duration m_reopen_delay{};
+  reopen_delay m_reopen_delay;
   time_point m_watch_from{};  ///< the return_descriptor() counts from then on
   bool m_is_watching = false;
   time_point m_window_start{};

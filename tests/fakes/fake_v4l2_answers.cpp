@@ -60,18 +60,24 @@ int answer_rate(fake_node& model, v4l2_captureparm& capture, bool is_set) {
   return 0;
 }
 
+/// What both kinds of formats have.
+template <class Format>
+void describe_picture(const fake_node& model, Format& to) {
+  to = {};
+  to.width = model.width;
+  to.height = model.height;
+  to.pixelformat = model.fourcc;
+  to.field = model.field;
+  to.colorspace = model.colorspace;
+  to.quantization = static_cast<decltype(to.quantization)>(model.quantization);
+}
+
 }  // namespace
 
 void fake_v4l2::describe(const fake_node& model, v4l2_format& format) const {
   if (model.is_multiplanar()) {
     v4l2_pix_format_mplane& to = format.fmt.pix_mp;
-    to = {};
-    to.width = model.width;
-    to.height = model.height;
-    to.pixelformat = model.fourcc;
-    to.field = model.field;
-    to.colorspace = model.colorspace;
-    to.quantization = static_cast<uint8_t>(model.quantization);
+    describe_picture(model, to);
     to.num_planes = static_cast<uint8_t>(model.plane_count);
     for (uint32_t i = 0; i < 3; ++i) {
       to.plane_fmt[i].sizeimage = model.sizes[i];
@@ -80,13 +86,7 @@ void fake_v4l2::describe(const fake_node& model, v4l2_format& format) const {
     return;
   }
   v4l2_pix_format& to = format.fmt.pix;
-  to = {};
-  to.width = model.width;
-  to.height = model.height;
-  to.pixelformat = model.fourcc;
-  to.field = model.field;
-  to.colorspace = model.colorspace;
-  to.quantization = model.quantization;
+  describe_picture(model, to);
   to.priv = V4L2_PIX_FMT_PRIV_MAGIC;
   to.sizeimage = model.sizes[0];
   to.bytesperline = model.strides[0];

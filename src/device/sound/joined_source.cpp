@@ -17,8 +17,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr duration first_reopen_delay = seconds(1);
-constexpr duration longest_reopen_delay = seconds(30);
 /// Where the kernel gives no epoll, both are looked at this often.
 constexpr duration blind_interval = milliseconds(10);
 
@@ -68,7 +66,7 @@ void joined_source::close() noexcept {
   }
   if (m_epoll >= 0) ::close(m_epoll);
   m_epoll = -1;
-  m_reopen_delay = {};
+  m_reopen_delay.reset();
 }
 
 void joined_source::drain(frame_sink& sink) noexcept {
@@ -91,11 +89,10 @@ void joined_source::on_sound_failure(const error& failure, time_point now) {
   m_sound.source->close();
   m_sound.is_open = false;
   m_sound.watched = -1;
-  m_reopen_delay =
-      m_reopen_delay == duration::zero() ? first_reopen_delay : std::min(m_reopen_delay * 2, longest_reopen_delay);
-  m_sound_due = now + m_reopen_delay;
+  const duration wait = m_reopen_delay.next();
+  m_sound_due = now + wait;
   log_warn(log_module::device, "no sound beside the pictures, next try in {} s: {}",
-           std::chrono::duration_cast<seconds>(m_reopen_delay).count(), failure.message);
+           std::chrono::duration_cast<seconds>(wait).count(), failure.message);
 }
 
 void joined_source::describe(const child& from, const stream_description& description) {
@@ -181,7 +178,7 @@ bool joined_source::step_sound(time_point now) {
   }
   if (is_due || m_sound.watched != m_sound.source->poll_descriptor()) watch(m_sound);
   if (*outcome != step_outcome::delivered) return false;
-  m_reopen_delay = {};
+  m_reopen_delay.reset();
   return true;
 }
 

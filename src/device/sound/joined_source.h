@@ -1,5 +1,6 @@
 #pragma once
 
+#include "device/reopen_delay.h"
 #include "device/sound_feed.h"
 
 namespace campush {
@@ -55,7 +56,7 @@ class joined_source final : public media_source {
   frame_sink* m_sink = nullptr;  ///< during a step
   stream_description m_description;
   time_point m_sound_due{};
-  duration m_reopen_delay{};
+  reopen_delay m_reopen_delay;
 };
 
 }  // namespace campush

@@ -14,10 +14,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr duration first_reopen_delay = seconds(1);
-constexpr duration longest_reopen_delay = seconds(30);
-/// A source that ran this long was in order: its next failure is a new one.
-constexpr duration healthy_after = seconds(30);
 /// A node that has just come back is opened up by udev a moment later.
 constexpr duration settling = milliseconds(300);
 
@@ -45,7 +41,7 @@ time_point sound_pump::run_step() noexcept {
   } catch (const std::exception& thrown) {
     log_error(log_module::device, "mic{}: the microphone broke off: {}", m_number, thrown.what());
     m_is_running = false;
-    m_due = now + longest_reopen_delay;
+    m_due = now + reopen_delay::longest;
   }
   return std::min(m_due, m_filler.next_due(!m_is_running));
 }
@@ -133,15 +129,13 @@ void sound_pump::describe(const audio_description& sound, time_point now) {
 
 void sound_pump::on_failure(const error& failure, time_point now) {
   if (m_source) m_source->close();
-  const bool was_healthy = m_is_running && now - m_opened_at >= healthy_after;
-  const bool is_first = m_reopen_delay == duration::zero() || was_healthy;
-  m_reopen_delay = is_first ? first_reopen_delay : std::min(m_reopen_delay * 2, longest_reopen_delay);
+  const duration wait = m_reopen_delay.next(m_is_running ? now - m_opened_at : duration::zero());
   m_is_running = false;
-  m_due = now + m_reopen_delay;
+  m_due = now + wait;
   // A microphone that stays away is said once.
   const log_level level = failure.message == m_last_failure ? log_level::debug : log_level::warn;
   log(log_module::device, level, "mic{}: no sound, next try in {} s: {}", m_number,
-      std::chrono::duration_cast<seconds>(m_reopen_delay).count(), failure.message);
+      std::chrono::duration_cast<seconds>(wait).count(), failure.message);
   m_last_failure = failure.message;
   if (m_is_described) return;
   if (m_config.fills_with_silence) return describe(expected_sound(m_config), now);
@@ -174,7 +168,7 @@ void sound_pump::close() noexcept {
   m_announced.reset();
   m_filler = sound_filler(m_config.fills_with_silence || m_config.is_muted);
   m_due = {};
-  m_reopen_delay = {};
+  m_reopen_delay.reset();
 }
 
 source_health sound_pump::health() const noexcept {

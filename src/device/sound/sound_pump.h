@@ -3,6 +3,7 @@
 #include <functional>
 #include <mutex>
 
+#include "device/reopen_delay.h"
 #include "device/sound/sound_filler.h"
 
 namespace campush {
@@ -59,7 +60,7 @@ class sound_pump final : private frame_sink {
   std::optional<audio_description> m_announced;
   sound_filler m_filler;
   time_point m_due{}, m_opened_at{};
-  duration m_reopen_delay{};
+  reopen_delay m_reopen_delay;
   std::string m_last_failure;
   source_health m_past;  ///< counted by sources before this one
 };

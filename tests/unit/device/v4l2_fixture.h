@@ -84,6 +84,16 @@ class v4l2_source_steps : public ::testing::Test {
     }
     return step_outcome::idle;
   }
+  /// It was switched off and on, has all its buffers, and the next picture comes.
+  void expect_restarted_once() {
+    EXPECT_EQ(driver.count(VIDIOC_STREAMOFF), 1);
+    EXPECT_EQ(driver.count(VIDIOC_STREAMON), 2);
+    EXPECT_EQ(driver.queued_buffers(), 4U);
+    EXPECT_EQ(source->health().stalls, 1U);
+    const size_t before = sink.frames.size();
+    fill_and_step(h264_idr());
+    EXPECT_EQ(sink.frames.size(), before + 1);
+  }
   void expect_nothing_left() {
     EXPECT_EQ(driver.open_descriptors(), 0U);
     EXPECT_EQ(driver.mappings(), 0U);
