@@ -8,6 +8,14 @@ find_package(CLI11 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_path(RAPIDJSON_INCLUDE_DIR rapidjson/document.h REQUIRED)
 
+# MIPS32, ARMv5 and others have no instruction for 64-bit atomics: the compiler's library does them.
+include(CheckCXXSourceCompiles)
+set(atomic_program "#include <atomic>\n#include <cstdint>\nstd::atomic<uint64_t> n;\nint main() { return static_cast<int>(++n); }")
+check_cxx_source_compiles("${atomic_program}" CAMPUSH_ATOMICS_ARE_BUILT_IN)
+if(NOT CAMPUSH_ATOMICS_ARE_BUILT_IN)
+  link_libraries(atomic)
+endif()
+
 add_library(campush_boost INTERFACE)
 target_include_directories(campush_boost SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
 target_compile_definitions(campush_boost INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED

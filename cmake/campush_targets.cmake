@@ -50,6 +50,9 @@ function(campush_library name)
   endif()
 endfunction()
 
+# What tools/cross-test builds and runs: "unit NAME", "integration NAME".
+file(WRITE ${CMAKE_BINARY_DIR}/suites.txt "")
+
 # campush_test(name [ONE_THREAD] SOURCES … LINK … [TIMEOUT s] [LABELS …]): one GoogleTest program, each case one ctest test.
 # ONE_THREAD: nothing in it starts a thread, so that the thread sanitizer has nothing to see.
 function(campush_test name)
@@ -66,6 +69,9 @@ function(campush_test name)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE CAMPUSH_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REGEX REPLACE "/.*" "" kind ${folder})
+  file(APPEND ${CMAKE_BINARY_DIR}/suites.txt "${kind} ${name}\n")
   # One label with commas: a list does not survive the discovery, and -L takes an expression anyway.
   list(JOIN arg_LABELS "," labels)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${labels}")

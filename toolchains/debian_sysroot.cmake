@@ -45,3 +45,5 @@ find_program(campush_emulator NAMES qemu-${campush_qemu}-static qemu-${campush_q
 if(campush_emulator)
   set(CMAKE_CROSSCOMPILING_EMULATOR "${campush_emulator};-L;${CAMPUSH_SYSROOT}")
 endif()
+# Its tests are listed when they run, not when they are built.
+set(CMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE PRE_TEST)

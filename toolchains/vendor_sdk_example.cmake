@@ -37,8 +37,8 @@ set(CMAKE_CXX_FLAGS_INIT "${core}")
 # Old 32-bit cores without 64-bit atomic instructions (MIPS32, ARMv5, ARMv6) need libatomic; campush finds that out by itself.
 
 # Times: on 32-bit targets campush is built with _TIME_BITS=64, which glibc has from 2.34 on (musl: always). An older glibc ignores
-# it; the agent then runs until 2038. Libraries that pass time_t to it must be built the same way: of those that campush uses OpenSSL
-# is one, and the two calls concerned are only used where both sides agree (src/net/tls_clock.cpp).
+# it; the agent then runs until 2038. One call of OpenSSL takes a time_t (src/net/tls_trust.cpp): an OpenSSL that was built without
+# 64-bit times judges certificates rightly until 2038 on little-endian targets, and not at all on big-endian ones. Build it likewise.
 
 # From here on nothing has to change: programs are the host's, everything else is the target's.
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

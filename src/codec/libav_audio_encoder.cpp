@@ -97,23 +97,27 @@ tl::unexpected<error> out_of_memory() {
 
 }  // namespace
 
+size_t sample_times::slot_of(uint64_t number) const noexcept {
+  return static_cast<size_t>(number % m_anchors.size());
+}
+
 time_point sample_times::after(const anchor& from, int64_t sample) const noexcept {
   return from.time + duration((sample - from.sample) * us_per_second / m_rate);
 }
 
 void sample_times::add(int64_t first_sample, time_point captured_at) noexcept {
   if (m_count > 0) {
-    const duration off = captured_at - after(m_anchors[(m_count - 1) % m_anchors.size()], first_sample);
+    const duration off = captured_at - after(m_anchors[slot_of(m_count - 1)], first_sample);
     if (std::abs(off.count()) <= close_enough.count()) return;
   }
-  m_anchors[m_count++ % m_anchors.size()] = {first_sample, captured_at};
+  m_anchors[slot_of(m_count++)] = {first_sample, captured_at};
 }
 
 time_point sample_times::time_of(int64_t sample) const noexcept {
   const uint64_t known = std::min<uint64_t>(m_count, m_anchors.size());
   if (known == 0) return {};
   for (uint64_t back = 1; back <= known; ++back) {
-    const anchor& candidate = m_anchors[(m_count - back) % m_anchors.size()];
+    const anchor& candidate = m_anchors[slot_of(m_count - back)];
     if (candidate.sample <= sample || back == known) return after(candidate, sample);
   }
   return {};

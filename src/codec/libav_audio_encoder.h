@@ -20,6 +20,7 @@ class sample_times {
     int64_t sample = 0;
     time_point time{};
   };
+  size_t slot_of(uint64_t number) const noexcept;
   time_point after(const anchor& from, int64_t sample) const noexcept;
 
   const int64_t m_rate;

@@ -148,7 +148,8 @@ result<void> libav_scaler::prepare_frame() {
 result<const uint8_t*> libav_scaler::readable_plane(const raw_picture& picture, size_t plane) {
   const format_row& row = *row_of(picture.shape.format);
   if (plane >= row.planes) return nullptr;
-  const uint64_t length = length_of(size_of_plane(picture.shape, row, plane), picture.strides[plane]);
+  // A length of memory that is there.
+  const auto length = static_cast<size_t>(length_of(size_of_plane(picture.shape, row, plane), picture.strides[plane]));
   const uint8_t* const bytes = picture.planes[plane].data();
   if (is_readable(picture, plane, length + spare_bytes)) return bytes;
   padded_plane& copy = m_padded[plane];

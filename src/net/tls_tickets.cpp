@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/tls_refusal.h"
+
 namespace campush {
 
 void tls_tickets::keep(const std::string& server, SSL_SESSION* session) {
@@ -27,9 +29,9 @@ ssl_session_ptr tls_tickets::take(const std::string& server, std::chrono::system
   found->second.last_use = ++m_uses;
   const uint8_t* bytes = found->second.bytes.data();
   ssl_session_ptr session(d2i_SSL_SESSION(nullptr, &bytes, static_cast<long>(found->second.bytes.size())));
-  time_t seconds = std::chrono::system_clock::to_time_t(now);
   const X509* judged = session ? SSL_SESSION_get0_peer(session.get()) : nullptr;
-  const bool has_ended = judged != nullptr && X509_cmp_time(X509_get0_notAfter(judged), &seconds) <= 0;
+  // Not by X509_cmp_time: on 32-bit targets its time_t may be narrower than ours.
+  const bool has_ended = judged != nullptr && describe_certificate(*judged).not_after <= now;
   if (!session || has_ended || SSL_SESSION_get_protocol_version(session.get()) >= TLS1_3_VERSION)
     m_tickets.erase(found);
   if (has_ended) return nullptr;

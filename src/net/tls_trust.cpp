@@ -84,6 +84,7 @@ int judge_chain(X509_STORE_CTX* store, void*) noexcept {
   auto* peer = static_cast<tls_peer*>(SSL_get_app_data(ssl));
   const tls_rules& rules = *peer->rules;
   const auto now = rules.time->wall_now();
+  // A 32-bit OpenSSL whose time_t is narrower than ours reads the lower half, on little-endian targets: right until 2038.
   X509_STORE_CTX_set_time(store, 0, std::chrono::system_clock::to_time_t(now));
   if (rules.listener) tell_certificate(store, *peer);
   if (!rules.is_insecure && X509_verify_cert(store) != 1) {

@@ -63,7 +63,7 @@ void server_connection::on_pace() {
 /// How many bytes the faults let us read now.
 size_t server_connection::read_allowance() const noexcept {
   uint64_t allowed = m_owner.m_read_buffer.size();
-  if (m_is_closing) return allowed;
+  if (m_is_closing) return m_owner.m_read_buffer.size();
   for (const uint64_t limit : {m_faults.close_after_bytes, m_faults.stop_reading_after_bytes}) {
     if (limit != 0) allowed = std::min(allowed, limit - std::min(limit, m_received));
   }

@@ -37,7 +37,7 @@ struct picture_leases::pool {
     allocator(const allocator<Other>& other) noexcept : of(other.of), slot(other.slot) {}
     Value* allocate(size_t) noexcept {
       static_assert(sizeof(Value) <= block_bytes && alignof(Value) <= alignof(std::max_align_t));
-      return reinterpret_cast<Value*>(of->blocks[slot].bytes.data());
+      return static_cast<Value*>(static_cast<void*>(of->blocks[slot].bytes.data()));
     }
     /// The block is free, and only now may the slot be used again.
     void deallocate(Value*, size_t) noexcept { of->release(slot); }
