@@ -33,7 +33,8 @@ system.state_dir.
 Signals:
   SIGHUP           read the configuration again: only what changed restarts,
                    a bad file changes nothing
-  SIGUSR1          every session starts afresh at its primary address, now
+  SIGUSR1          every session that waits tries again now, as with
+                   campush retry
   SIGTERM, SIGINT  unpublish everywhere and end, within 2 seconds
 
 Examples:
@@ -96,9 +97,8 @@ Exit status:
 constexpr const char* retry_footer =
     R"(A session is named CAMERA/STREAM/DESTINATION as "campush urls" lists them;
 parts may be left out at the end: 0/main is every destination of that stream, 0
-every stream of that camera. A session that is named starts afresh at its
-primary address even if it is connected; without names only those that are not
-connected do.
+every stream of that camera. A session that waits begins at its primary address
+at once; one that is connected stays connected.
 
 Examples:
   campush retry                  the cause is repaired: do not wait any longer

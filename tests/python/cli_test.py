@@ -71,7 +71,7 @@ class usage(harness.case):
         self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
 
     def test_help_and_version_are_good(self):
-        for options in (["--help"], ["--version"], *([command, "--help"] for command in ("run", "check", "urls", "status", "devices", "demo"))):
+        for options in (["--help"], ["--version"], *([command, "--help"] for command in ("run", "check", "urls", "status", "retry", "devices", "demo"))):
             with self.subTest(options):
                 done = self.run_campush(*options)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -181,6 +181,13 @@ class usage(harness.case):
                 self.check_line(self.run_campush("status", "--address", address), 2)
 
 
+    def test_retry_without_an_agent_is_1_and_with_a_bad_address_2(self):
+        done = self.run_campush("retry", "--address", f"127.0.0.1:{harness.free_port()}")
+        self.check_line(done, 1)
+        self.assertIn("no agent answers", done.stderr)
+        self.check_line(self.run_campush("retry", "0/main", "--address", "nonsense"), 2)
+
+
 class demo(harness.case):
     def test_shows_a_failover_without_a_person(self):
         done = self.run_campush("demo", "--once", "--seconds", "8", seconds=40)
@@ -208,6 +215,33 @@ class status(harness.case):
         watch = self.start("watch", [harness.CAMPUSH, "status", "--watch", "--address", agent.address()])
         harness.eventually("it is shown twice", lambda: watch.log().count("gate/main") >= 2)
         watch.stop(signal.SIGINT)
+
+
+class retry(harness.case):
+    needs = ("campush", "campush-sink")
+
+    def test_tries_again_what_waits_and_leaves_what_is_connected(self):
+        server = harness.sink(self)
+        patient = {"urls": [f"rtmp://127.0.0.1:{harness.free_port()}/live/x"], "retry": {"initial_delay_s": 3600, "max_delay_s": 3600}}
+        agent = harness.agent(self, harness.config_of([
+            harness.camera(file_source("gate.h264"), server.url("gate"), name="gate"),
+            harness.camera(file_source("gate.h264"), patient, 1)]))
+        address = ("--address", agent.address())
+        states = {"connected", "error"}
+        harness.eventually("one is connected, the other waits", lambda: {one["state"] for one in agent.sessions()} == states)
+        done = self.run_campush("retry", *address)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "1/main/default: tries again now\n", ""))
+        agent.child.expect(r"(?s)(Session failed, retry in .*){2}")
+        done = self.run_campush("retry", "gate/0/default", *address)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "0/main/default: stays connected\n", ""))
+        self.assertEqual(agent.session()["connects"], 1)
+        done = self.run_campush("retry", "0", "nobody/main", *address)
+        self.check_line(done, 2)
+        self.assertIn("nobody/main: no such session", done.stderr)
+
+    def check_line(self, done, code):
+        self.assertEqual((done.returncode, done.stdout), (code, ""))
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ IS_CI = os.environ.get("CI") == "true"
 IS_ROOT = os.geteuid() == 0
 SKIPPED = 77
 # Of Debian packages: where CI runs as root it can install them, so their absence is a failure there.
-SCHEDULED = ("nginx", "ffmpeg", "rtmpdump", "promtool", "ip", "tc", "nft", "openssl")
+SCHEDULED = ("nginx", "ffmpeg", "rtmpdump", "promtool", "ip", "tc", "nft", "openssl", "groff", "mandoc", "zsh", "fish")
 
 
 # What sanitizers and runtime libraries print.

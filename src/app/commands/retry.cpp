@@ -37,7 +37,7 @@ int retry_one(const agent_address& agent, const session_name& session) {
   const auto answer = http_post(agent.server, target, agent.token, answer_timeout);
   if (!answer) return refuse("no agent answers: ", answer.error().message, exit_failed);
   if (answer->status != 202) return refuse("the agent refuses: ", session.path() + ": " + answer->body, exit_failed);
-  std::printf("%s: starts afresh\n", session.path().c_str());
+  std::printf("%s: %s\n", session.path().c_str(), session.is_connected ? "stays connected" : "tries again now");
   return exit_good;
 }
 
