@@ -3,12 +3,13 @@
 
 import os
 import pathlib
+import re
 
 import guest
 
 COUNT = 10
-# Node, format, bytes of a picture (of the first plane), as the modules' options below make them.
-CAMERAS = (("/dev/video50", "YUYV", 115200), ("/dev/video51", "NM12", 57600))
+# Node, format, bytes of a picture (of the first plane) as the driver's options below make them; where the pictures come to.
+CAMERAS = (("/dev/video50", "YUYV", 115200, "mmap"), ("/dev/video50", "YUYV", 115200, "userptr"), ("/dev/video51", "NM12", 57600, "mmap"))
 
 
 class capture_probe(guest.guest_case):
@@ -17,10 +18,11 @@ class capture_probe(guest.guest_case):
 
     def test_understands_the_kernel(self):
         probe = pathlib.Path(os.environ["CAMPUSH"]).parent / "capture_probe"
-        for node, pixel_format, size in CAMERAS:
-            with self.subTest(pixel_format):
-                lines = self.guest.text(f"timeout 60 {probe} {node} {pixel_format} 320 180 {COUNT}").splitlines()
-                pictures = [tuple(map(int, line.split())) for line in lines if line and line[0].isdigit()]
+        for node, pixel_format, size, memory in CAMERAS:
+            with self.subTest(pixel_format=pixel_format, memory=memory):
+                lines = self.guest.text(f"timeout 60 {probe} {node} {pixel_format} 320 180 {COUNT} {memory}").splitlines()
+                self.assertEqual(any("come by userptr" in line for line in lines), memory == "userptr", lines)
+                pictures = [tuple(map(int, line.split())) for line in lines if re.fullmatch(r"[0-9 ]+", line)]
                 self.assertEqual([each[0] for each in pictures], [size] * COUNT, lines)
                 # Time and number advance together, by what 5 to 60 pictures a second take; the first has the time at which it was asked for.
                 for before, after in zip(pictures[1:], pictures[2:]):
