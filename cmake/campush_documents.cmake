@@ -16,6 +16,9 @@ campush_documents(campush campush)
 campush_documents(campush-tools campush-sink campush-hal-check migrate_rtmp_config)
 install(FILES ${CMAKE_SOURCE_DIR}/docs/man/system_config.json.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT campush)
 install(FILES ${CMAKE_SOURCE_DIR}/etc/prometheus/campush.rules.yml DESTINATION ${CMAKE_INSTALL_DATADIR}/campush COMPONENT campush)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/etc/examples DESTINATION ${CMAKE_INSTALL_DATADIR}/campush COMPONENT campush)
+# Not those that play the clips of the tests.
+install(FILES ${CMAKE_SOURCE_DIR}/etc/examples/link_test.json ${CMAKE_SOURCE_DIR}/etc/examples/secure_cloud.json
+  ${CMAKE_SOURCE_DIR}/etc/examples/usb_camera.json ${CMAKE_SOURCE_DIR}/etc/examples/vendor_camera.json
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/campush/examples COMPONENT campush)
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/tools/migrate_rtmp_config.py DESTINATION ${CMAKE_INSTALL_BINDIR} RENAME migrate_rtmp_config
   COMPONENT campush-tools)
