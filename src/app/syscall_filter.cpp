@@ -53,10 +53,10 @@ constexpr conditional_call conditional_calls[] = {
 /// Where an agent speaks to: servers, callers of its HTTP, the log daemon, sound servers, and netlink for routes and addresses. Raw
 /// and packet sockets and all other families stay away.
 struct socket_kind {
-  int family, type, protocol;
+  uint64_t family, type, protocol;
 };
-constexpr int any_protocol = -1;
-constexpr int type_bits = 0xf;  ///< without SOCK_CLOEXEC and SOCK_NONBLOCK
+constexpr uint64_t any_protocol = ~uint64_t{0};
+constexpr uint64_t type_bits = 0xf;  ///< without SOCK_CLOEXEC and SOCK_NONBLOCK
 constexpr socket_kind socket_kinds[] = {
     {AF_UNIX, SOCK_STREAM, any_protocol},  {AF_UNIX, SOCK_DGRAM, any_protocol},
     {AF_INET, SOCK_STREAM, any_protocol},  {AF_INET, SOCK_DGRAM, any_protocol},
@@ -64,8 +64,8 @@ constexpr socket_kind socket_kinds[] = {
     {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE}, {AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE},
 };
 
-scmp_arg_cmp when(unsigned argument, uint64_t mask, int value) {
-  return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, static_cast<scmp_datum_t>(value));
+scmp_arg_cmp when(unsigned argument, uint64_t mask, uint64_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
 int allow_calls(scmp_filter_ctx context) {
@@ -82,13 +82,13 @@ int allow_conditional_calls(scmp_filter_ctx context) {
   for (const conditional_call& call : conditional_calls) {
     const int number = seccomp_syscall_resolve_name(call.name);
     if (number == __NR_SCMP_ERROR) continue;
-    const scmp_arg_cmp condition = SCMP_CMP(call.argument, SCMP_CMP_MASKED_EQ, call.mask, call.value);
+    const scmp_arg_cmp condition = when(call.argument, call.mask, call.value);
     if (const int failed = seccomp_rule_add_array(context, SCMP_ACT_ALLOW, number, 1, &condition); failed != 0) {
       return failed;
     }
   }
   // abort() and the C library signal their own threads.
-  const scmp_arg_cmp own_process = when(0, all_bits, ::getpid());
+  const scmp_arg_cmp own_process = when(0, all_bits, static_cast<uint64_t>(::getpid()));
   return seccomp_rule_add_array(context, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &own_process);
 }
 
