@@ -14,7 +14,10 @@ def modes(pid):
     """What the kernel says of each thread: 0 no filter, 2 a filter."""
     found = set()
     for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
-        found.add(re.search(r"^Seccomp:\s+(\d)", status.read_text(), re.M).group(1))
+        try:
+            found.add(re.search(r"^Seccomp:\s+(\d)", status.read_text(), re.M).group(1))
+        except OSError:
+            continue  # it has ended since
     return found
 
 
