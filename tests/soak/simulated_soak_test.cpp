@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -56,6 +57,16 @@ struct holdings {
     return {heap, entries_of("/proc/self/fd"), entries_of("/proc/self/task")};
   }
 };
+
+/// The least of each `count` values: what is held for a moment only does not count.
+std::vector<double> least_of_each(const std::vector<double>& values, size_t count) {
+  std::vector<double> least;
+  for (size_t i = 0; i + count <= values.size(); i += count) {
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(i);
+    least.push_back(*std::min_element(first, first + static_cast<std::ptrdiff_t>(count)));
+  }
+  return least;
+}
 
 /// Least squares over equal distances.
 double slope_of(const std::vector<double>& values) {
@@ -308,10 +319,11 @@ TEST(simulated_soak, a_day_of_faults_leaves_nothing_behind_and_every_picture_is_
   ASSERT_FALSE(samples.empty());
   EXPECT_EQ(samples.back().descriptors, samples.front().descriptors);
   EXPECT_EQ(samples.back().threads, samples.front().threads);
-  // In the first hours queues and pools find their size.
+  // In the first half queues and pools find their size.
   std::vector<double> heap;
-  for (size_t i = samples.size() / 4; i < samples.size(); ++i) heap.push_back(static_cast<double>(samples[i].heap));
-  const double bytes_per_hour = slope_of(heap);
+  for (size_t i = samples.size() / 2; i < samples.size(); ++i) heap.push_back(static_cast<double>(samples[i].heap));
+  constexpr size_t window = 3;
+  const double bytes_per_hour = slope_of(least_of_each(heap, window)) / static_cast<double>(window);
   std::cout << "heap " << samples.front().heap << " to " << samples.back().heap << " bytes, " << bytes_per_hour
             << " bytes an hour" << std::endl;
   if (std::getenv("CAMPUSH_SOAK_VERBOSE") != nullptr) {
