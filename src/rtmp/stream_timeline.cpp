@@ -8,8 +8,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr duration jump_limit = std::chrono::seconds(1);
-// A shorter gap may be the same one that made the other track jump: the tracks do not stop at the same frame.
-constexpr duration shared_gap_limit = jump_limit / 2;
+// A track whose first frame is further from the other one is of another clock; one that begins late is not.
+constexpr duration other_clock_limit = std::chrono::seconds(10);
 constexpr duration correction = milliseconds(1);
 // How far a track may be set back to stay with the other one: its next frames are moved by a millisecond each until it is there.
 constexpr duration set_back_limit = milliseconds(200);
@@ -22,7 +22,7 @@ time_point whole_ms(time_point exact) noexcept {
 
 bool stream_timeline::is_jump(const track_line& track, time_point raw) const noexcept {
   const time_point placed = raw + track.shift;
-  if (!track.has_last) return m_newest != time_point{} && !fits(track, placed);
+  if (!track.has_last) return m_newest != time_point{} && std::chrono::abs(placed - m_newest) > other_clock_limit;
   if (placed < track.last - jump_limit) return true;
   const duration raw_step = raw - track.last_raw;
   return placed > m_newest + jump_limit && raw_step > std::max(jump_limit, 2 * track.raw_step);
@@ -47,11 +47,11 @@ timeline_place stream_timeline::place(const media_frame& frame) noexcept {
   const track_line& other = m_tracks[is_audio ? 0 : 1];
   timeline_place result;
 
-  const bool has_gap = track.has_last && frame.dts - track.last_raw > shared_gap_limit;
   if (is_jump(track, frame.dts)) {
     track.shift = continued_shift(track, other, frame.dts);
     result.is_reanchored = true;
-  } else if (has_gap && other.has_last && other.shift != track.shift && fits(track, frame.dts + other.shift)) {
+  } else if (track.has_last && other.has_last && other.shift != track.shift && fits(track, frame.dts + other.shift)) {
+    // They are of one clock after all: what looked like a jump was a pause of both, or of the thread that hands them on.
     track.shift = other.shift;
   }
 

@@ -18,7 +18,8 @@ struct timeline_place {
 /// Turns the timestamps of a source into a time line that only goes forward within each track. Pure policy.
 /// Shape: equal or backward dts in a track becomes the last one + 1 ms. A jump over 1 s, of the stream forward or of a track
 ///   backward, shifts the track from there on, so that time continues; the second track follows with the same shift when
-///   it jumps too, so sound stays with its picture. A track that pauses while the other goes on did not jump; nor did a
+///   it jumps too, or as soon as that fits, so sound stays with its picture. A track that begins up to 10 s before or behind the
+///   other stays on its clock. A track that pauses while the other goes on did not jump; nor did a
 ///   stream of one slow track whose steps are all over 1 s.
 /// Thread: capture-thread.
 /// Source: DESIGN 4.

@@ -25,9 +25,15 @@ class video_device_calls {
   virtual int poll(pollfd* watched, nfds_t count, int timeout_ms) noexcept = 0;
   virtual ssize_t read(int descriptor, void* memory, size_t size) noexcept = 0;
   /// A descriptor (dma-buf) of new memory in a heap of the kernel (/dev/dma_heap/system), to be closed; -1 and errno where it has none.
-  virtual int allocate_dma(const char*, size_t) noexcept { return errno = ENOTTY, -1; }
+  virtual int allocate_dma(const char*, size_t) noexcept {
+    errno = ENOTTY;
+    return -1;
+  }
   /// Around the processor's access to such memory: true begins it, false ends it.
-  virtual int sync_dma(int, bool) noexcept { return errno = ENOTTY, -1; }
+  virtual int sync_dma(int, bool) noexcept {
+    errno = ENOTTY;
+    return -1;
+  }
 };
 
 /// The kernel's.

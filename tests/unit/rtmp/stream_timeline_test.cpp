@@ -166,6 +166,30 @@ TEST(stream_timeline, keeps_sound_and_picture_together_over_a_gap_of_about_a_sec
   EXPECT_EQ(10, stream.video_at(2410) - stream.audio_at(2400));
 }
 
+/// Sound of an encoder that took its time at the start, or pictures of a camera that did.
+TEST(stream_timeline, keeps_a_track_that_begins_late_on_the_clock_of_the_first) {
+  for (const int64_t late_ms : {-4000, -1200, 1200, 4000}) {
+    SCOPED_TRACE(late_ms);
+    line stream;
+    for (int64_t t = 10000; t <= 10200; t += 40) stream.video(t);
+    EXPECT_EQ(10200 + late_ms, stream.audio_at(10200 + late_ms));
+    EXPECT_EQ(10220 + late_ms, stream.audio_at(10220 + late_ms));
+    EXPECT_EQ(10240, stream.video_at(10240));
+    EXPECT_EQ(0, stream.jumps);
+  }
+}
+
+/// The thread is held up: sound of that time is lost, and its next frame comes before the pictures that have waited.
+TEST(stream_timeline, brings_sound_back_to_its_pictures_when_they_have_caught_up) {
+  line stream;
+  for (int64_t t = 1000; t <= 1200; t += 40) stream.video(t), stream.audio(t);
+  EXPECT_EQ(1240, stream.audio_at(2600)) << "of this alone it is a jump";
+  for (int64_t t = 1240; t <= 2600; t += 40) EXPECT_EQ(t, stream.video_at(t));
+  EXPECT_EQ(2620, stream.audio_at(2620));
+  EXPECT_EQ(2640, stream.video_at(2640));
+  EXPECT_EQ(1, stream.jumps);
+}
+
 TEST(stream_timeline, accepts_a_track_whose_pictures_are_seconds_apart) {
   line stream;
   stream.video(1000);
