@@ -2,7 +2,7 @@
 
 #include "app/commands/commands.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library is called so
 class App;
 }
 

@@ -2,7 +2,7 @@
 
 #include "hal_check.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library is called so
 class App;
 }
 

@@ -4,7 +4,7 @@
 
 #include "sink.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library is called so
 class App;
 }
 
