@@ -9,6 +9,8 @@ import media
 WIDTH, HEIGHT = 320, 180
 # Slow enough for a guest on a busy machine to lose no picture.
 RATE = 15
+# Of coded pictures, between driver and agent.
+BUFFERS = 4
 
 
 class push_case(guest.guest_case):
@@ -58,32 +60,32 @@ class push_case(guest.guest_case):
         return self.fail("pictures were lost in each of three runs")
 
     def check_goes_on(self, codec, begin, faults):
-        """What comes before, between and after the faults is the clip's, byte for byte, each part from a keyframe on. `begin()` makes
-        the camera and returns its node, its clip and its program; each fault is given the agent and that program, and returns the program that plays
-        then. A guest on a busy machine loses pictures beside: it has three tries."""
+        """What comes before, between and after the faults is the clip's, byte for byte, each part from a keyframe on; nothing is missing but
+        what the driver's numbers say is lost, which happens in a guest on a busy machine. `begin()` makes the camera and returns its node, its
+        clip and its program; each fault is given the agent and that program, and returns the program that plays then."""
         for _ in range(3):
             earlier = len(self.recordings())
             node, clip, camera = begin()
             agent = self.run_agent(node, codec)
             self.until_pushed(RATE)
-            before = agent.stream()["health"]
             for fault in faults:
                 camera = fault(agent, camera)
                 self.until_pushed(2 * RATE)
                 agent.until_stream(lambda stream: stream["state"] == "running")
-            after = agent.stream()["health"]
+            health = agent.stream()["health"]
             agent.stop()
             camera.kill()
-            parts, why = parts_of(clip, self.recordings()[earlier:])
-            print(f"{codec}: parts of {parts} pictures", why)
+            parts, missing, why = parts_of(clip, self.recordings()[earlier:])
+            print(f"{codec}: parts of {parts} pictures, {missing} missing inside, {health['lost_pictures']} lost {why}")
             if not why:
-                self.assertLessEqual(len(parts), len(faults) + 1)
-                self.assertGreaterEqual(parts[-1], RATE)
+                # A feeder knows nothing of the stream that is switched off and on: what lies in the buffers then is gone.
+                self.assertLessEqual(missing, health["lost_pictures"] + BUFFERS * len(faults))
+                self.assertLessEqual(len(parts), len(faults) + 1 + health["lost_pictures"])
+                self.assertGreaterEqual(sum(parts[-2:]), RATE)
                 return
-            was_slow = any(after[key] > before[key] for key in ("lost_pictures", "damaged_buffers"))
-            self.assertTrue(was_slow, why)
-            print(f"not without loss: {after}")
-        self.fail("pictures were lost in each of three runs")
+            # A camera that was opened anew because the guest was held up gives what it has then, a keyframe or not.
+            self.assertTrue(health["lost_pictures"] > 0 or health["stalls"] > len(faults), why)
+        self.fail("the guest was held up in each of three runs")
 
     def check_plays(self, clip, received):
         """What came is the clip played again and again, without a gap."""
@@ -117,25 +119,28 @@ def hang(agent, camera):
 
 
 def parts_of(clip, recordings):
-    """How many pictures of the clip, which plays again and again, came in order in each stretch of the recordings, and what is wrong with
-    the first picture that neither goes on with one nor is a keyframe. A connection's header has the parameter sets."""
+    """How many pictures of the clip, which plays again and again, came in order in each stretch of the recordings; how many are missing
+    inside the stretches; and what is wrong with the first picture that neither goes on with one nor is a keyframe. A connection's header
+    has the parameter sets."""
     def without_sets(units):
         return media.prints([[unit for unit in units if not clip.syntax.is_parameter_set(unit)]], clip.syntax)
 
     wanted = [without_sets(units) for units in clip.pictures]
     sets = {unit for units in clip.pictures for unit in units if clip.syntax.is_parameter_set(unit)}
-    parts = []
+    parts, missing = [], 0
     for number, recording in enumerate(recordings):
         following = None
         for at, each in enumerate(recording.pictures):
             got = without_sets(each.units)
-            if following is None or got != wanted[following]:
-                if not each.is_key or got not in wanted:
-                    return parts, f"picture {at} of connection {number} is not picture {following} of the clip"
+            if got not in wanted or (following is None and not each.is_key):
+                return parts, missing, f"picture {at} of connection {number} is not picture {following} of the clip"
+            if following is None or (each.is_key and got != wanted[following]):
                 parts.append(0)
-                following = wanted.index(got)
+            elif got != wanted[following]:
+                missing += (wanted.index(got) - following) % len(wanted)
+            following = wanted.index(got)
             parts[-1] += 1
             following = (following + 1) % len(wanted)
         if {unit for each in recording.pictures for unit in each.units if clip.syntax.is_parameter_set(unit)} != sets:
-            return parts, f"the parameter sets of connection {number} are not the clip's"
-    return parts, ""
+            return parts, missing, f"the parameter sets of connection {number} are not the clip's"
+    return parts, missing, ""
