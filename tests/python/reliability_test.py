@@ -170,7 +170,7 @@ class clock(harness.case):
         secure = harness.sink(self, "--tls-cert", certificate, "--tls-key", key, name="secure")
         plain = harness.sink(self, name="plain")
         offset = self.path / "offset"
-        offset.write_text(str(-int(time.time())), encoding="ascii")
+        offset.write_text(str(60 - int(time.time())), encoding="ascii")
         cameras = [harness.camera(file_source("gate_sub.h264"), {"urls": [f"rtmps://localhost:{secure.port}/live/gate"],
                                                                  "tls": {"ca_file": str(authority.certificate)}}),
                    harness.camera(file_source("gate_sub.h264"), plain.url("plain"), 1)]
