@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "unit/net/raw_tls_server.h"
 #include "unit/net/tls_world.h"
 
@@ -74,10 +76,13 @@ TEST_F(tls_hostile, a_record_that_was_changed_ends_the_connection) {
 TEST_F(tls_hostile, an_alert_after_the_handshake_is_told_by_its_name) {
   struct {
     int version;
-    const char* wanted;
+    testing::Matcher<std::string> wanted;
   } const rows[] = {
       {TLS1_3_VERSION, "the server ended it with TLS alert 10 (unexpected_message)"},
-      {TLS1_2_VERSION, "the server ended it with TLS alert 20 (bad record mac)"},
+      // Which of the two is the choice of its cipher, and so of the processor's abilities.
+      {TLS1_2_VERSION,
+       testing::AnyOf("the server ended it with TLS alert 20 (bad record mac)",
+                      "the server ended it with TLS alert 80 (internal error): it has a trouble of its own")},
   };
   for (const auto& row : rows) {
     m_acceptor.reset();
@@ -89,7 +94,7 @@ TEST_F(tls_hostile, an_alert_after_the_handshake_is_told_by_its_name) {
     m_raw->on_readable();
     run();
     EXPECT_TRUE(has_failed());
-    EXPECT_EQ(m_client.stream->explanation(), row.wanted);
+    EXPECT_THAT(m_client.stream->explanation(), row.wanted);
   }
 }
 
