@@ -33,7 +33,7 @@ One JSON file, `system_config.json`. This page is made from
 - Keys of the old firmware's other parts (`sensor`, `features`, `outputs.rtsp`, `outputs.mp4`) are ignored, with one warning that
   lists them; `outputs.rtmp` is read as `rtmp`. A file with only an `rtmp` section stands for camera 0 with a vendor source.
 - An unknown section at the top is ignored with a warning; an unknown key inside a section is an error.
-- SIGHUP loads the file again: only what changed restarts. `max_cameras`, `io_threads`, `state_dir` and `seccomp` need a restart of the process.
+- SIGHUP loads the file again: only what changed restarts. `max_cameras`, `io_threads`, `state_dir`, `start_splay_s`, `reconnect_limit` and `seccomp` need a restart of the process.
 """
 
 # Section of the page, definition of the schema.
@@ -85,7 +85,7 @@ def keys_of(properties, root, prefix=""):
         schema = resolved(schema, root)
         yield prefix + key, schema
         if "properties" in schema and not prefix and "additionalProperties" in schema and key in (
-                "log", "retry", "failback", "queue", "adaptive_bitrate", "tls", "sign"):
+                "log", "reconnect_limit", "retry", "failback", "queue", "adaptive_bitrate", "tls", "sign"):
             yield from keys_of(schema["properties"], root, f"{key}.")
 
 

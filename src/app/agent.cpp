@@ -90,6 +90,7 @@ void agent::make_lanes(uint32_t count) {
     lane.publishers = &m_lanes.back()->publishers;
     lane.links = m_lanes.back()->links.get();
     lane.capabilities = &m_keeper.answers();
+    lane.gate = m_gate.get();
   }
   m_sessions = std::make_unique<multi_session_manager>(std::move(services), media_stream_options{});
 }
@@ -131,6 +132,7 @@ bool agent::is_served(const http_options& options) const {
 
 result<void> agent::start(system_config config) {
   m_config = std::move(config);
+  m_gate = std::make_unique<reconnect_gate>(m_config.system.fleet, m_config.system.device_id, m_clock);
   make_lanes(m_config.system.io_threads);
   make_cameras(m_config.system.max_cameras);
   auto http = start_http(m_config.http);

@@ -88,6 +88,7 @@ class agent final : public agent_control {
 
   system_config m_config;
   answer_keeper m_keeper;
+  std::unique_ptr<reconnect_gate> m_gate;
   std::vector<std::unique_ptr<io_lane>> m_lanes;
   std::unique_ptr<multi_session_manager> m_sessions;
   std::unique_ptr<camera_manager> m_cameras;

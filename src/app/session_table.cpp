@@ -104,7 +104,8 @@ session_row row_of(const session_status& status, time_point now) {
                                    bitrate_control_name(status.adaptive_bitrate)});
   }
   if (status.next_retry_at > now) {
-    row.detail += ", retry in " + short_duration(std::chrono::duration<double>(status.next_retry_at - now).count());
+    row.detail += (status.is_waiting_for_turn ? ", its turn in " : ", retry in ") +
+                  short_duration(std::chrono::duration<double>(status.next_retry_at - now).count());
   }
   return row;
 }

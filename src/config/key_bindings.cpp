@@ -152,6 +152,9 @@ constexpr key_binding<system_options> system_keys[] = {
     {"io_threads", [](auto& to, const json_value& v) { to.io_threads = number32(v); }},
     {"device_id", [](auto& to, const json_value& v) { to.device_id = words(v); }},
     {"state_dir", [](auto& to, const json_value& v) { to.state_dir = words(v); }},
+    {"start_splay_s", [](auto& to, const json_value& v) { to.fleet.start_splay = part_seconds(v); }},
+    {"reconnect_limit/rate_per_s", [](auto& to, const json_value& v) { to.fleet.reconnects_per_s = real(v); }},
+    {"reconnect_limit/burst", [](auto& to, const json_value& v) { to.fleet.reconnect_burst = number32(v); }},
     {"seccomp", [](auto& to, const json_value& v) { to.seccomp = choice(seccomp_names, v); }},
 };
 

@@ -24,6 +24,12 @@ constexpr fixed_key fixed_keys[] = {
     {"system.max_cameras", [](const auto& a, const auto& b) { return a.max_cameras == b.max_cameras; }},
     {"system.io_threads", [](const auto& a, const auto& b) { return a.io_threads == b.io_threads; }},
     {"system.state_dir", [](const auto& a, const auto& b) { return a.state_dir == b.state_dir; }},
+    {"system.start_splay_s", [](const auto& a, const auto& b) { return a.fleet.start_splay == b.fleet.start_splay; }},
+    {"system.reconnect_limit",
+     [](const auto& a, const auto& b) {
+       return a.fleet.reconnects_per_s == b.fleet.reconnects_per_s &&
+              a.fleet.reconnect_burst == b.fleet.reconnect_burst;
+     }},
     {"system.seccomp", [](const auto& a, const auto& b) { return a.seccomp == b.seccomp; }},
 };
 

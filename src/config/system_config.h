@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "device/camera_config.h"
+#include "rtmp/reconnect_gate.h"
 #include "rtmp/session_config.h"
 #include "server/http_options.h"
 #include "util/log.h"
@@ -27,6 +28,7 @@ struct system_options {
   std::string device_id;  ///< never empty after loading: without the key it is the host name
   std::string state_dir = "/var/lib/campush";
   seccomp_mode seccomp = seccomp_mode::off;
+  fleet_manners fleet;
 };
 
 /// A whole system_config.json, checked, with defaults filled in.

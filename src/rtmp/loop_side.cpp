@@ -44,7 +44,7 @@ void stream_inlet::on_source_event(const source_event& event) {
 loop_side::loop_side(const loop_services& services, const media_stream_options& streams)
     : m_services(services),
       m_options(streams),
-      m_pool(*services.loop, *services.publishers, {services.links, services.capabilities}) {}
+      m_pool(*services.loop, *services.publishers, {services.links, services.capabilities, services.gate}) {}
 
 loop_side::~loop_side() {
   if (m_hears_links) m_services.links->remove(*this);

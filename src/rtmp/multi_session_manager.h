@@ -9,6 +9,7 @@
 #include "rtmp/capability_store.h"
 #include "rtmp/media_stream.h"
 #include "rtmp/publisher.h"
+#include "rtmp/reconnect_gate.h"
 #include "rtmp/session_config.h"
 #include "rtmp/session_status.h"
 
@@ -33,6 +34,7 @@ struct loop_services {
   publisher_factory* publishers = nullptr;
   link_monitor* links = nullptr;             ///< null: changes of the local network are noticed by their effects only
   capability_store* capabilities = nullptr;  ///< null: what servers answer is remembered by the session alone
+  reconnect_gate* gate = nullptr;            ///< one for all loops; null: no splay, no limit
 };
 
 /// Sums over all sessions, for metrics and status.

@@ -86,6 +86,8 @@ void session::close() noexcept {
   m_connects_after_leaving = m_is_break_failback = m_is_blocked = m_is_draining = m_is_stalled = false;
   m_renewal = renewal::none;
   m_move_to.reset();
+  m_turn_at = time_point{};
+  m_ignores_splay = false;
   m_requests_in_a_row = 0;
   m_requested_at = time_point{};
   m_awaits_h264 = m_is_encoder_busy = m_is_encoder_deaf = m_tries_codec_again = m_has_new_path = false;
@@ -122,6 +124,8 @@ bool session::apply(session_event event, disconnect_reason reason) {
   m_status.reason = reason;
   m_status.state_since = now;
   m_status.next_retry_at = time_point{};
+  m_status.is_waiting_for_turn = false;
+  m_turn_at = time_point{};
   if (*next != session_state::connecting) m_status.phase = connect_phase::none;
   return true;
 }
@@ -133,6 +137,7 @@ void session::connect() {
 }
 
 void session::try_connect(bool has_start_tag) {
+  if (waits_for_start()) return;
   const disconnect_reason reason = hold_reason(has_start_tag);
   if (reason != disconnect_reason::none) return hold(reason);
   if (!apply(session_event::connect, disconnect_reason::none)) return;
@@ -210,6 +215,7 @@ void session::retry() {
   if (m_status.state == session_state::error) {
     on_retry_due();
   } else if (m_status.state == session_state::disconnected) {
+    m_ignores_splay = true;
     connect();
   }
 }
@@ -262,6 +268,36 @@ void session::plan_retry() {
   if (m_has_new_path) m_link_timer->arm_after(duration(0));
 }
 
+/// The first connections of a fleet that was switched on together.
+bool session::waits_for_start() {
+  if (m_services.gate == nullptr || m_ignores_splay) return false;
+  const duration left = m_services.gate->opens_in();
+  if (left <= duration::zero()) return false;
+  if (m_retry_timer->is_armed()) return true;
+  m_retry_timer->arm_after(left);
+  m_status.next_retry_at = m_loop.now() + left;
+  log_info(log_module::session, "Session {} connects in {}s (start_splay_s)", log_name(),
+           std::chrono::ceil<std::chrono::seconds>(left).count());
+  publish_status();
+  return true;
+}
+
+/// All sessions of a process lose one server at once: they come back by turns.
+bool session::waits_for_turn() {
+  if (m_services.gate == nullptr || m_status.attempts == 0) return false;
+  const time_point now = m_loop.now();
+  if (m_turn_at == time_point{}) {
+    m_turn_at = now + m_services.gate->take_turn();
+    if (m_turn_at > now) ++m_status.turn_waits;
+  }
+  if (m_turn_at <= now) return false;
+  m_retry_timer->arm_at(m_turn_at);
+  m_status.is_waiting_for_turn = true;
+  m_status.next_retry_at = m_turn_at;
+  publish_status();
+  return true;
+}
+
 void session::on_retry_due() {
   m_retry_timer->cancel();
   if (!m_is_wanted) return;
@@ -274,6 +310,7 @@ void session::on_retry_due() {
   m_held = disconnect_reason::none;
   const disconnect_reason reason = hold_reason(false);
   if (reason != disconnect_reason::none) return hold(reason);
+  if (waits_for_turn()) return;
   const bool is_resting = m_status.state == session_state::disconnected;
   if (apply(is_resting ? session_event::connect : session_event::reconnect, disconnect_reason::none)) connect_or_wait();
 }

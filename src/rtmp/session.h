@@ -13,6 +13,7 @@
 #include "rtmp/clock_watch.h"
 #include "rtmp/hevc_decision.h"
 #include "rtmp/media_stream.h"
+#include "rtmp/reconnect_gate.h"
 #include "rtmp/session_feed.h"
 #include "rtmp/session_link.h"
 #include "rtmp/session_sampler.h"
@@ -23,10 +24,11 @@
 
 namespace campush {
 
-/// What the sessions of one loop share, beside loop and publishers; both may be null. They outlive the sessions.
+/// What the sessions of one loop share, beside loop and publishers; each may be null. They outlive the sessions.
 struct session_services {
   link_monitor* links = nullptr;
   capability_store* capabilities = nullptr;
+  reconnect_gate* gate = nullptr;
 };
 
 class session;
@@ -118,6 +120,8 @@ class session final : public tag_sink, private session_link_events {
   void leave(disconnect_reason shown, disconnect_reason judged);
   void on_main_failed(disconnect_reason reason, std::string_view text);
   void plan_retry();
+  bool waits_for_start();
+  bool waits_for_turn();
   void on_retry_due();
 
   // session_connect.cpp: links
@@ -256,6 +260,8 @@ class session final : public tag_sink, private session_link_events {
   uint32_t m_requests_in_a_row = 0;     ///< ReconnectRequests heard since publishing became stable
   time_point m_requested_at{};
   uint64_t m_attempt_count = 0;
+  time_point m_turn_at{};        ///< taken from the gate, not used yet
+  bool m_ignores_splay = false;  ///< somebody asked for a connection now
 
   // H.265.
   capability_store m_private_answers;  ///< of hosts that are secret, or where nobody keeps them

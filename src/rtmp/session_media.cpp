@@ -198,7 +198,8 @@ void session::check_plans(time_point now) {
     m_renewal = renewal::session_age;
     m_stream->request_keyframe();
   }
-  if (m_manager->is_failback_due() && !m_probe && m_renewal == renewal::none && !m_is_stalled) start_failback();
+  const bool can_probe = m_manager->is_failback_due() && !m_probe && m_renewal == renewal::none && !m_is_stalled;
+  if (can_probe && (m_services.gate == nullptr || m_services.gate->try_turn())) start_failback();
   if (++m_samples % samples_between_requests == 0) ask_keyframe_if_awaited();
 }
 

@@ -63,6 +63,8 @@ struct session_status {
   time_point state_since{};
   duration uptime_total{}, downtime_total{};
   time_point next_retry_at{};
+  bool is_waiting_for_turn = false;  ///< others of this process reconnect first
+  uint64_t turn_waits = 0;
   bool is_name_in_use = false;
 
   bool is_failback_waiting = false;

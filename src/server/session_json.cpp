@@ -130,6 +130,8 @@ void write_session(json_writer& out, const session_status& status, time_point no
   } else {
     out.key("next_retry_in_s").null();
   }
+  out.member("is_waiting_for_turn", status.is_waiting_for_turn);
+  out.member("turn_waits", status.turn_waits);
   out.member("is_name_in_use", status.is_name_in_use);
   write_failback(out, status, now);
   write_last_error(out, status);

@@ -84,9 +84,12 @@ TEST(reload_plan, touches_only_what_changed) {
          c.system.io_threads = 2;
          c.system.state_dir = "/x";
          c.system.max_cameras = 9;
+         c.system.fleet.start_splay = std::chrono::seconds(30);
+         c.system.fleet.reconnect_burst = 1;
          c.system.seccomp = seccomp_mode::on;
        },
-       "after a restart of the process: system.max_cameras, system.io_threads, system.state_dir, system.seccomp"},
+       "after a restart of the process: system.max_cameras, system.io_threads, system.state_dir, "
+       "system.start_splay_s, system.reconnect_limit, system.seccomp"},
   };
   for (const auto& c : cases) EXPECT_EQ(summary_after(c.change), c.expected) << c.name;
 }

@@ -130,7 +130,7 @@ TEST(schema, states_the_defaults_of_the_code) {
                                               [](const source_config& a, const source_config& b) { return a == b; });
   expect_defaults_are_those_of<system_options>("system", [](const system_options& a, const system_options& b) {
     return a.max_cameras == b.max_cameras && a.io_threads == b.io_threads && a.state_dir == b.state_dir &&
-           a.seccomp == b.seccomp && a.log.level == b.log.level && a.log.target == b.log.target &&
+           a.seccomp == b.seccomp && a.fleet == b.fleet && a.log.level == b.log.level && a.log.target == b.log.target &&
            a.log.max_bytes == b.log.max_bytes && a.log.max_files == b.log.max_files;
   });
 }
