@@ -251,6 +251,12 @@ void agent::retry_all() {
 void agent::stop_cameras() {
   m_cameras->stop_all();
 }
+void agent::be_watched_by(service_watchdog& watchdog) {
+  for (size_t i = 0; i < m_lanes.size(); ++i) watchdog.watch(m_lanes[i]->loop, "io" + std::to_string(i));
+}
+duration agent::longest_capture_step() const {
+  return m_cameras->longest_step();
+}
 endpoint agent::http_address() const noexcept {
   return m_http ? m_http->local() : endpoint{};
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/answer_keeper.h"
+#include "app/service_watchdog.h"
 #include "config/system_config.h"
 #include "device/camera_manager.h"
 #include "net/asio_event_loop.h"
@@ -58,6 +59,10 @@ class agent final : public agent_control {
   /// Cameras only: their streams end, what is queued still goes out.
   void stop_cameras();
   endpoint http_address() const noexcept;
+  /// After start(): all loops that carry streams.
+  void be_watched_by(service_watchdog& watchdog);
+  /// How long the longest step of any capture thread has lasted so far.
+  duration longest_capture_step() const;
 
   const clock& time() const override { return m_clock; }
   agent_summary summary() const override;

@@ -76,10 +76,18 @@ time_point camera_instance::run_step() noexcept {
 void camera_instance::run_thread(stream_runner& runner) noexcept {
   name_this_thread(m_config, runner.capture.config());
   while (!runner.is_stopping.load()) {
+    runner.step.begin(m_time.now());
     const time_point due = runner.capture.run_step();
+    runner.step.end();
     runner.wake.wait_until(m_time, due, runner.capture.poll_descriptor());
   }
   runner.capture.drain();
+}
+
+duration camera_instance::longest_step(time_point now) const noexcept {
+  duration longest{};
+  for (const auto& runner : m_runners) longest = std::max(longest, runner->step.pending_for(now));
+  return longest;
 }
 
 std::vector<camera_stream_status> camera_instance::status() const {

@@ -7,6 +7,7 @@
 
 #include "device/stream_capture.h"
 #include "device/wake_signal.h"
+#include "util/heartbeat.h"
 
 namespace campush {
 
@@ -37,6 +38,8 @@ class camera_instance {
 
   const camera_config& config() const noexcept { return m_config; }
   std::vector<camera_stream_status> status() const;
+  /// How long the longest step of a capture thread has lasted so far; zero when all wait. Thread: any-thread.
+  duration longest_step(time_point now) const noexcept;
 
  private:
   struct stream_runner {
@@ -45,6 +48,7 @@ class camera_instance {
         : capture(camera, config, time, sources) {}
     stream_capture capture;
     wake_signal wake;
+    heartbeat step;  ///< a step under way; waiting for pictures is none
     std::atomic<bool> is_stopping{false};
     std::thread thread;
   };

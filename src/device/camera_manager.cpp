@@ -129,4 +129,12 @@ std::vector<camera_stream_status> camera_manager::status() const {
   return out;
 }
 
+duration camera_manager::longest_step() const {
+  const time_point now = m_state->time.now();
+  const std::lock_guard<std::mutex> hold(m_state->mutex);
+  duration longest{};
+  for (const auto& camera : m_state->cameras) longest = std::max(longest, camera->longest_step(now));
+  return longest;
+}
+
 }  // namespace campush

@@ -57,6 +57,8 @@ class camera_manager {
   [[nodiscard]] result<void> restart(const camera_config& config);
   void stop_all();
   std::vector<camera_stream_status> status() const;
+  /// How long the longest step of any capture thread has lasted so far, be it in a driver or a plug-in; zero when all wait. Thread: any-thread.
+  duration longest_step() const;
 
  private:
   struct state;

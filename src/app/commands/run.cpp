@@ -2,14 +2,19 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "app/agent.h"
 #include "app/commands/commands.h"
 #include "app/process_lock.h"
+#include "app/service_watchdog.h"
 #include "app/signal_thread.h"
 #include "app/syscall_filter.h"
 #include "app/version.h"
 #include "config/loader.h"
+#include "net/service_notifier.h"
 #include "util/log.h"
 
 namespace campush {
@@ -25,23 +30,53 @@ int refuse(const error& problem) {
   return exit_usage;
 }
 
-void on_signal(int number, agent& program, asio_event_loop& loop, bool& is_stopping) {
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+/// The message with what `systemctl status` shows of us.
+std::string with_status(std::string_view message, const agent& program) {
+  const session_totals totals = program.totals();
+  return fmt::format("{}\nSTATUS={} of {} sessions connected", message, totals.active_sessions, totals.sessions);
+}
+
+watchdog_options watchdog_of_the_environment() {
+  watchdog_options options;
+  options.interval = watchdog_interval(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID"), ::getpid());
+  return options;
+}
+
+void reload(agent& program, const asio_event_loop& loop, const service_notifier& manager) {
+  log_info(log_module::app, "reload");
+  manager.send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", loop.now().time_since_epoch().count()));
+  // A refused reload is logged where it is refused, and the agent goes on as it was.
+  const auto reloaded = program.reload();
+  manager.send(with_status("READY=1", program));
+  if (reloaded) log_info(log_module::app, "reload done");
+}
+
+struct run_state {
+  agent& program;
+  asio_event_loop& loop;
+  const service_notifier& manager;
+  bool is_stopping = false;
+};
+
+void on_signal(int number, run_state& state) {
+  agent& program = state.program;
   switch (number) {
-    case SIGHUP:
-      log_info(log_module::app, "reload");
-      // A refused reload is logged where it is refused, and the agent goes on as it was.
-      if (!program.reload()) return;
-      log_info(log_module::app, "reload done");
-      return;
+    case SIGHUP: return reload(program, state.loop, state.manager);
     case SIGUSR1:
       log_info(log_module::app, "retry of all sessions");
       program.retry_all();
       return;
     default:
-      if (is_stopping) return;
-      is_stopping = true;
+      if (state.is_stopping) return;
+      state.is_stopping = true;
       log_info(log_module::app, "stopping");
-      program.shutdown(shutdown_deadline, [&loop] { loop.stop(); });
+      state.manager.send("STOPPING=1");
+      program.shutdown(shutdown_deadline, [&loop = state.loop] { loop.stop(); });
   }
 }
 
@@ -82,15 +117,25 @@ int run_command(const run_options& options) {
   if (!folder->warning.empty()) log_warn(log_module::app, "{}", folder->warning);
   for (const std::string& warning : config->warnings) log_warn(log_module::config, "{}", warning);
   for (const std::string& problem : config->file_problems) log_warn(log_module::config, "{}", problem);
+  const service_notifier manager(environment("NOTIFY_SOCKET"));
   // Here all that only a start needs has been done, and nothing has spoken to a network yet.
   const auto filtered = apply_syscall_filter(config->system.seccomp);
   if (!filtered) return refuse(filtered.error());
 
   agent program(loop, path, folder->path);
-  bool is_stopping = false;
-  handle_signal = [&](int number) { on_signal(number, program, loop, is_stopping); };
+  run_state state{program, loop, manager};
+  handle_signal = [&](int number) { on_signal(number, state); };
   const auto started = program.start(std::move(*config));
   if (!started) return refuse(started.error());
+  service_watchdog watchdog(
+      loop, watchdog_of_the_environment(),
+      [&](std::string_view message) {
+        manager.send(message == alive_message ? with_status(message, program) : std::string(message));
+      },
+      [&program] { return program.longest_capture_step(); });
+  program.be_watched_by(watchdog);
+  watchdog.start();
+  manager.send(with_status("READY=1", program));
   loop.run();
   log_info(log_module::app, "stopped");
   return exit_good;

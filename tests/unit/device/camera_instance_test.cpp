@@ -278,5 +278,41 @@ TEST(camera_instance, stops_at_once_while_a_stream_waits) {
   EXPECT_THAT(observer.heard, ElementsAre("opened", "frame", "frame")) << "the last is what the source still held";
 }
 
+/// Stays in its first frame until it is let go, as a driver that does not return would.
+class stuck_observer final : public stream_observer {
+ public:
+  void on_frame(const media_frame&) override {
+    is_stuck = true;
+    while (!is_let_go) std::this_thread::yield();
+  }
+  void on_source_event(const source_event&) override {}
+  std::atomic<bool> is_stuck{false}, is_let_go{false};
+};
+
+TEST(camera_instance, tells_how_long_a_capture_thread_is_in_a_step_but_not_how_long_it_waits) {
+  fake_clock time;
+  const source_factory factory = [&time](const camera_config&, const stream_config&, const clock&) {
+    const std::vector<source_script> scripts{{"", 1, milliseconds(0), ""}};
+    return result<std::unique_ptr<media_source>>(std::make_unique<scripted_source>(time, scripts));
+  };
+  stuck_observer observer;
+  const stream_attachment attachment{
+      [&observer](const auto&, const auto&, auto) -> stream_observer& { return observer; },
+      [](const auto&, const auto&) {}};
+  camera_config config;
+  config.streams.resize(1);
+  camera_instance camera(config, time, factory, attachment);
+  camera.start();
+  while (!observer.is_stuck) std::this_thread::yield();
+  EXPECT_EQ(camera.longest_step(time.now() + seconds(70)), seconds(70));
+  observer.is_let_go = true;
+  // The source has ended by then: its thread waits for ever, and is alive.
+  while (camera.longest_step(time.now() + seconds(70)) != seconds(0) ||
+         camera.status()[0].state != camera_state::ended) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(camera.longest_step(time.now() + std::chrono::hours(70)), seconds(0));
+}
+
 }  // namespace
 }  // namespace campush
