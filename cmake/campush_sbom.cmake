@@ -2,7 +2,7 @@
 # package. Only where dpkg can name the libraries; other systems have makers of their own (Buildroot: make show-info, Yocto: create-spdx).
 find_program(CAMPUSH_DPKG_QUERY dpkg-query)
 find_package(Python3 COMPONENTS Interpreter)
-set(CAMPUSH_SBOM_COMPONENT "" CACHE STRING "Install component of the SPDX file; empty: that of the programs")
+set(CAMPUSH_SBOM_COMPONENT campush CACHE STRING "Install component of the SPDX file; empty: that of the programs")
 if(NOT (CAMPUSH_DPKG_QUERY AND Python3_FOUND AND TARGET campush))
   return()
 endif()
