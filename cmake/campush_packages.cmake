@@ -37,7 +37,7 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXE
 # debian_package(component description section [KEY value …]): the fields of one package.
 function(debian_package component description section)
   string(TOUPPER ${component} upper)
-  set(CPACK_COMPONENT_${upper}_DESCRIPTION "${description}" PARENT_SCOPE)
+  set(CPACK_DEBIAN_${upper}_DESCRIPTION "${description}" PARENT_SCOPE)
   set(CPACK_DEBIAN_${upper}_PACKAGE_NAME ${component} PARENT_SCOPE)
   set(CPACK_DEBIAN_${upper}_PACKAGE_SECTION ${section} PARENT_SCOPE)
   list(LENGTH ARGN count)
@@ -59,19 +59,19 @@ foreach(script conffiles postinst prerm postrm)
   configure_file(${packaging}/debian/campush.${script} ${control}/${script} COPYONLY)
 endforeach()
 debian_package(campush "camera push agent: RTMP publisher with failover
- Pushes the encoded streams of cameras to RTMP and RTMPS servers, each stream to any number of them, and keeps pushing
- whatever network and servers do." net
+Pushes the encoded streams of cameras to RTMP and RTMPS servers, each stream to any number of them, and keeps pushing
+whatever network and servers do." net
   DEPENDS "passwd, init-system-helpers (>= 1.51), ca-certificates" RECOMMENDS libasound2 SUGGESTS "campush-libav, librtmp1"
   CONTROL_EXTRA "${control}/conffiles|${control}/postinst|${control}/prerm|${control}/postrm")
 debian_package(campush-libav "encoders for the camera push agent, on FFmpeg's libraries
- Raw and MJPEG cameras, the test pattern, AAC and Opus. Not needed where cameras deliver H.264 or H.265." net
+Raw and MJPEG cameras, the test pattern, AAC and Opus. Not needed where cameras deliver H.264 or H.265." net
   DEPENDS "campush (= ${PROJECT_VERSION})")
 debian_package(campush-tools "test server, plug-in check and migration for campush
- campush-sink records and misbehaves as an RTMP server, campush-hal-check tries a vendor's encoder plug-in,
- migrate_rtmp_config carries over the configuration of older firmware." net
+campush-sink records and misbehaves as an RTMP server, campush-hal-check tries a vendor's encoder plug-in,
+migrate_rtmp_config carries over the configuration of older firmware." net
   DEPENDS python3)
 debian_package(libcampush-dev "static libraries and headers of the camera push agent
- For firmware that embeds url_template, multi_session_manager and what they are made of." libdevel
+For firmware that embeds url_template, multi_session_manager and what they are made of." libdevel
   DEPENDS "libssl-dev, libspdlog-dev, libfmt-dev, libexpected-dev, libc6-dev")
 
 include(CPack)
