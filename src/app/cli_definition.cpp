@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "app/version.h"
+#include "app/version_report.h"
 #include "cli/help_format.h"
 
 namespace campush {
@@ -228,7 +228,7 @@ void define_cli(CLI::App& app, all_options& options) {
   use_plain_help(app);
   app.name("campush");
   app.description("campush pushes the encoded streams of cameras to RTMP servers, and keeps pushing them.");
-  app.set_version_flag("--version", std::string("campush ") + version_text);
+  app.set_version_flag("--version", [] { return version_report(); });
   app.require_subcommand(0, 1);
   app.footer(main_footer);
   add_config(*add_command(app, "run", "Push until told to stop", run_footer), options.run.config);
