@@ -76,7 +76,8 @@ class memory(reliability_case):
         path = self.path / "agent.json"
         path.write_text(json.dumps(self.config("gate")), encoding="utf-8")
         told = 0
-        for mebibytes in range(12, 120, 4):
+        # With less than 17 MiB the loader finds no room, or the libraries before main() can tell anything.
+        for mebibytes in range(20, 120, 4):
             child = self.start(f"limit{mebibytes}", [harness.tool("prlimit"), f"--as={mebibytes << 20}", harness.CAMPUSH, "run", "--config", path])
             eventually("it runs or has ended", lambda child=child: not child.is_running() or re.search("connected to|capture thread: ", child.log()))
             if child.is_running():
@@ -86,10 +87,9 @@ class memory(reliability_case):
                     break
                 told += 1
                 continue
-            # 127: not even the loader had room.
-            self.assertIn(child.wait(), (1, 2, 127), child.log())
+            self.assertIn(child.wait(), (1, 2), child.log())
             self.assertTrue(child.log().strip(), "it ended without a word")
-            told += child.wait() in (1, 2)
+            told += 1
         else:
             self.fail("120 MiB of addresses are too few")
         self.assertGreater(told, 0)
