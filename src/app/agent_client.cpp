@@ -56,11 +56,13 @@ std::string session_name::path() const {
 result<std::vector<session_name>> read_session_names(const std::string& body) {
   rapidjson::Document root;
   root.Parse<rapidjson::kParseIterativeFlag>(body.c_str(), body.size());
-  const bool is_answer =
-      !root.HasParseError() && root.IsObject() && root.HasMember("sessions") && root["sessions"].IsArray();
-  if (!is_answer) return fail(error_code::malformed, "the answer is not that of a campush agent");
+  const bool is_object = !root.HasParseError() && root.IsObject();
+  const auto sessions = is_object ? root.FindMember("sessions") : rapidjson::Value::MemberIterator();
+  if (!is_object || sessions == root.MemberEnd() || !sessions->value.IsArray()) {
+    return fail(error_code::malformed, "the answer is not that of a campush agent");
+  }
   std::vector<session_name> names;
-  for (const rapidjson::Value& session : root["sessions"].GetArray()) {
+  for (const rapidjson::Value& session : sessions->value.GetArray()) {
     if (!session.IsObject()) continue;
     names.push_back({number_of(session, "camera_id"), number_of(session, "stream_id"), text_of(session, "camera_name"),
                      text_of(session, "stream"), text_of(session, "destination"),
