@@ -301,6 +301,8 @@ bool session::waits_for_turn() {
 void session::on_retry_due() {
   m_retry_timer->cancel();
   if (!m_is_wanted) return;
+  // A network that comes up at boot wakes all sessions of all cameras of a site: what the splay is for.
+  if (waits_for_start()) return;
   if (m_awaits_h264) {
     give_up_encoder();
   } else if (m_held == disconnect_reason::codec_refused) {

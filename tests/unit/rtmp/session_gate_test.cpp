@@ -89,6 +89,24 @@ TEST(session_gate, nobody_connects_before_the_start_splay_is_over) {
   EXPECT_EQ(bench.first_status->read().state, session_state::connected);
 }
 
+TEST(session_gate, a_network_that_comes_up_does_not_cut_the_start_splay_short) {
+  fleet_manners manners;
+  manners.start_splay = minutes(10);
+  gated_bench bench(manners);
+  const duration share = bench.gate.opens_in();
+  ASSERT_GT(share, seconds(10));
+  bench.links.lead_nowhere();
+  bench.start_both();
+  bench.run(seconds(2));
+  bench.links.lead_over(3);
+  bench.first.on_link_changed(true);
+  bench.second.on_link_changed(true);
+  bench.run(share - seconds(4));
+  EXPECT_EQ(bench.hosts(), "");
+  bench.run(seconds(5));
+  EXPECT_EQ(bench.hosts(), "p q");
+}
+
 TEST(session_gate, a_retry_by_hand_does_not_wait_for_the_start_splay) {
   fleet_manners manners;
   manners.start_splay = minutes(10);
