@@ -87,6 +87,8 @@ inline constexpr const char* syscall_names[] = {
     "renameat2",
     "ftruncate",
     "ftruncate64",
+    "truncate",
+    "truncate64",
     "fallocate",
     "fsync",
     "fdatasync",
